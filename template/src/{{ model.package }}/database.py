@@ -1,0 +1,235 @@
+"""What all tables and queries share: the engine, the columns of every row, the mechanics of SQL."""
+
+import datetime as dt
+import enum
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import event, orm
+
+from .errors import NotFound, Outdated, Refusal
+from .schemas import Page, PageQuery
+
+PageT = TypeVar("PageT", bound=Page[Any])
+
+POOL_SIZE = 10
+
+# The versions a change may start from (`If-Match`); None is any.
+Versions = Collection[int] | None
+
+
+def open_database(url: str) -> sa.Engine:
+    """An engine whose writers wait for each other instead of losing updates."""
+    engine = sa.create_engine(
+        url,
+        # Values stay out of exception texts, and so out of logs.
+        hide_parameters=True,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        # We say BEGIN ourselves, below: the driver's own would let two writers read the same row.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "busy_timeout=5000",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only")
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)
+
+
+_last_tick = 0
+_tick_lock = threading.Lock()
+
+
+def uuid7() -> UUID:
+    """A UUIDv7 (RFC 9562) that sorts in the order of making within this process."""
+    global _last_tick
+    with _tick_lock:
+        # 48 bits of milliseconds and 12 of their fraction, never the same twice.
+        _last_tick = max(time.time_ns() * 4096 // 1_000_000, _last_tick + 1)
+        tick = _last_tick
+    random = int.from_bytes(os.urandom(8)) >> 2
+    return UUID(int=(tick >> 12) << 80 | 7 << 76 | (tick & 0xFFF) << 64 | 2 << 62 | random)
+
+
+class Instant(sa.TypeDecorator[dt.datetime]):
+    """A moment: stored in UTC, always with its zone in Python. SQLite alone would drop it."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, _: object) -> dt.datetime | None:
+        return None if value is None else value.astimezone(dt.timezone.utc)
+
+    def process_result_value(self, value: dt.datetime | None, _: object) -> dt.datetime | None:
+        return None if value is None else value.replace(tzinfo=dt.timezone.utc)
+
+
+class Entity(orm.DeclarativeBase):
+    """A row with an identity. `version` counts its changes, so that none is lost unseen."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        },
+    )
+    type_annotation_map = {
+        dt.datetime: Instant(),
+        # Choices are stored by value, as text with a CHECK: adding one needs no new type.
+        enum.Enum: sa.Enum(
+            enum.Enum,
+            native_enum=False,
+            length=20,
+            values_callable=lambda choices: [choice.value for choice in choices],
+        ),
+    }
+
+    id: orm.Mapped[UUID] = orm.mapped_column(primary_key=True, default=uuid7, sort_order=-4)
+    version: orm.Mapped[int] = orm.mapped_column(default=1, sort_order=-3)
+    created_at: orm.Mapped[dt.datetime] = orm.mapped_column(default=now, sort_order=-2)
+    updated_at: orm.Mapped[dt.datetime] = orm.mapped_column(default=now, sort_order=-1)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A step in the life of a thing: from any of these states to that one."""
+
+    name: str
+    sources: Collection[str]
+    target: str
+
+
+class Repository:
+    """What the repositories share. They never return None: what is not there is refused."""
+
+    entity: ClassVar[type[Entity]]
+    missing: ClassVar[type[NotFound]]
+    # What the client is told when the database refuses, by the name of the constraint.
+    refusals: ClassVar[Mapping[str, type[Refusal]]] = {}
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def _execute(
+        self,
+        statement: sa.Executable,
+        values: Mapping[str, object] | None = None,
+    ) -> sa.CursorResult[Any]:
+        try:
+            return self._connection.execute(statement, values)
+        except sa.exc.IntegrityError as error:
+            refusal = self.refusals.get(violated(error))
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    def _one(self, query: sa.Executable, values: Mapping[str, object]) -> sa.Row[Any]:
+        row = self._execute(query, values).one_or_none()
+        if row is None:
+            raise self.missing
+        return row
+
+    def _exists(self, query: sa.Executable, values: Mapping[str, object]) -> bool:
+        return self._execute(query, values).first() is not None
+
+    def _page(
+        self,
+        query: sa.Select[*tuple[Any, ...]],
+        window: PageQuery,
+        page: type[PageT],
+        shape: Callable[[sa.Row[Any]], object] = lambda row: row,
+    ) -> PageT:
+        """Rows in the order of making. One more than asked for tells that there is a next page."""
+        if window.cursor is not None:
+            query = query.where(self.entity.id > window.cursor)
+        rows = self._execute(query.order_by(self.entity.id).limit(window.limit + 1)).all()
+        items = [shape(row) for row in rows[: window.limit]]
+        following = rows[window.limit - 1].id if len(rows) > window.limit else None
+        return page.model_validate({"items": items, "next": following})
+
+    def _update(
+        self,
+        where: Sequence[sa.ColumnElement[bool]],
+        versions: Versions,
+        values: Mapping[str, object],
+        returning: Sequence[Any],
+        guard: sa.ColumnElement[bool] | None = None,
+    ) -> sa.Row[Any]:
+        """Change the row that is `where`, if it still has one of the `versions` and the `guard` holds."""
+        statement = sa.update(self.entity).where(*where).returning(*returning)
+        if guard is not None:
+            statement = statement.where(guard)
+        if versions is not None:
+            statement = statement.where(self.entity.version.in_(versions))
+        changed = {"updated_at": now(), "version": self.entity.version + 1, **values}
+        row = self._execute(statement.values(changed)).one_or_none()
+        if row is None:
+            raise self._stale(where)
+        return row
+
+    def _delete(self, where: Sequence[sa.ColumnElement[bool]], versions: Versions) -> None:
+        statement = sa.delete(self.entity).where(*where)
+        if versions is not None:
+            statement = statement.where(self.entity.version.in_(versions))
+        if self._execute(statement).rowcount == 0:
+            raise self._stale(where)
+
+    def _stale(self, where: Sequence[sa.ColumnElement[bool]]) -> Refusal:
+        """Why a row was not there to be written: gone, or only changed."""
+        found = self._execute(sa.select(self.entity.id).where(*where)).first()
+        return Outdated() if found else self.missing()
+
+
+def nested(row: sa.Row[Any]) -> dict[str, Any]:
+    """The columns `table.id` and `table.name` as one `table`, None where it refers to nothing."""
+    data: dict[str, Any] = {}
+    for key, value in row._mapping.items():
+        whole, _, part = key.partition(".")
+        if part:
+            data.setdefault(whole, {})[part] = value
+        else:
+            data[whole] = value
+    parts = {key: part for key, part in data.items() if isinstance(part, dict)}
+    return data | {key: part if part["id"] is not None else None for key, part in parts.items()}
+
+
+def violated(error: sa.exc.IntegrityError) -> str:
+    """The name of the constraint that refused a write.
+
+    SQLite tells the name of a CHECK, only the columns of a unique key, nothing of a foreign key
+    (that is "").
+    """
+    message = str(error.orig)
+    if check := re.search(r"CHECK constraint failed: (\w+)", message):
+        return check[1]
+    if columns := re.findall(r"(\w+)\.(\w+)", message):
+        broken = {column for _, column in columns}
+        for key in Entity.metadata.tables[columns[0][0]].constraints:
+            if isinstance(key, sa.UniqueConstraint) and {c.name for c in key.columns} == broken:
+                return str(key.name)
+    return ""

@@ -1,0 +1,29 @@
+"""Begin, commit, roll back: here and nowhere else.
+
+A transaction is opened inside the endpoint, so that it has ended before the response leaves: a commit
+that fails is answered with a problem, never with a success that did not happen.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from fastapi import Request
+
+Connection = sa.Connection
+
+
+@contextmanager
+def writing(request: Request) -> Iterator[Connection]:
+    """Commits at the end of the block, rolls back when it raises."""
+    engine: sa.Engine = request.app.state.engine
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(request: Request) -> Iterator[Connection]:
+    """One consistent view of the data; waits for no writer, and keeps none waiting."""
+    engine: sa.Engine = request.app.state.engine
+    with engine.connect().execution_options(read_only=True) as connection:
+        yield connection
