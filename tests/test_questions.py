@@ -22,11 +22,14 @@ PLAIN = {"use_cases": "anyone adds table", "data": "table:\n  name: text\n", "ou
 
 @pytest.fixture(scope="session")
 def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our template without its files: the questions, the hooks and the answers file."""
+    """Our template without what it generates: the questions, the hooks and the answers file."""
     template = tmp_path_factory.mktemp("interview") / "template"
     (template / "template").mkdir(parents=True)
     shutil.copy(ROOT / "copier.yml", template)
     shutil.copytree(ROOT / "hooks", template / "hooks")
+    (template / "hooks/model.jinja").write_text(
+        "{% macro model(problem, use_cases, data, outputs, service_name, database) %}{}{% endmacro %}"
+    )
     answers = "template/{{ _copier_conf.answers_file }}.jinja"
     shutil.copy(ROOT / answers, template / answers)
     return template
@@ -86,7 +89,9 @@ def contract(design: dict[str, Any]) -> list[str]:
     lines = []
     for use in design["use_cases"]:
         who = "+".join(use["actors"]) or "anyone"
-        takes = [f"with {', '.join(use['with'])}"] * bool(use["with"]) + [f"by {', '.join(use['by'])}"] * bool(use["by"])
+        takes = [f"with {', '.join(use['with'])}"] * bool(use["with"]) + [f"by {', '.join(use['by'])}"] * bool(
+            use["by"]
+        )
         lines.append(" ".join([who, use["method"], use["path"], str(use["success"]), *takes] + ["once"] * use["once"]))
     return lines
 
@@ -194,7 +199,13 @@ def test_case_blanks_and_comments_do_not_matter(asked: Asked) -> None:
     assert second["text"] == "staff closes table: open -> shut once"
     assert (second["froms"], second["to"], second["once"]) == (["open"], "shut", True)
     name, kind, _ = design["things"][0]["fields"]
-    assert (name["name"], name["min"], name["max"], name["default"], name["unique"]) == ("name", "2", "40", "Two Words", True)
+    assert (name["name"], name["min"], name["max"], name["default"], name["unique"]) == (
+        "name",
+        "2",
+        "40",
+        "Two Words",
+        True,
+    )
     assert (kind["choices"], kind["optional"]) == (["a", "b", "c"], True)
 
 
@@ -217,9 +228,7 @@ def test_plurals_and_verbs(asked: Asked) -> None:
     staff adds big_box
     staff adds bus
     """
-    data = (
-        "person (people):\n  aa: text\ncity:\n  aa: text\n  state: new | seen\nday:\n  aa: text\nbig_box:\n  aa: text\nbus:\n  aa: text\n"
-    )
+    data = "person (people):\n  aa: text\ncity:\n  aa: text\n  state: new | seen\nday:\n  aa: text\nbig_box:\n  aa: text\nbus:\n  aa: text\n"
     assert asked.refusal("use_cases", use_cases=use_cases) == ""
     assert [use["path"] for use in asked.design(use_cases=use_cases, data=data)["use_cases"]] == [
         "/people",
@@ -237,7 +246,12 @@ def test_plurals_and_verbs(asked: Asked) -> None:
 def test_a_ref_must_be_to_their_own_where_they_see_only_their_own(asked: Asked) -> None:
     use_cases = "keeper adds pet\nkeeper lists own pets\nkeeper requests visit with pet\nvet lists pets"
     data = "pet:\n  name: text\nvisit:\n  pet: ref pet\n"
-    assert [use["own_refs"] for use in asked.design(use_cases=use_cases, data=data)["use_cases"]] == [[], [], ["pet"], []]
+    assert [use["own_refs"] for use in asked.design(use_cases=use_cases, data=data)["use_cases"]] == [
+        [],
+        [],
+        ["pet"],
+        [],
+    ]
     everybody = use_cases.replace("vet lists", "anyone views")
     assert [use["own_refs"] for use in asked.design(use_cases=everybody, data=data)["use_cases"]] == [[], [], [], []]
 
@@ -303,9 +317,13 @@ def test_all_mistakes_are_told_at_once(asked: Asked) -> None:
     "answers",
     [
         {"use_cases": ":::\n->\n, , ,\nown own own own\nwith by once\na: -> \n: a -> b"},
-        {"data": '(:\n  : \n  "\n  a: "\n  b: = = =\n  one per:\n  always: < < <\n  c: ref\n  d: | \n  e: .. ..\n::\n)('},
+        {
+            "data": '(:\n  : \n  "\n  a: "\n  b: = = =\n  one per:\n  always: < < <\n  c: ref\n  d: | \n  e: .. ..\n::\n)('
+        },
         {"data": "table:\n  name: text = matching ^$\n  size: integer = \n  other: ref other matching\n  id.x: text"},
-        {"outputs": ":\nanyone adds table: .\nanyone adds table: ..\nanyone: x\nanyone adds own table: id\n a b c d: e"},
+        {
+            "outputs": ":\nanyone adds table: .\nanyone adds table: ..\nanyone: x\nanyone adds own table: id\n a b c d: e"
+        },
         {"use_cases": "\x00\u2028\n\u00a0guest adds table\nİ adds ß"},
     ],
 )
@@ -315,7 +333,9 @@ def test_nonsense_is_refused_with_a_sentence(asked: Asked, answers: dict[str, st
         assert re.match(r'(use_cases |data )?line \d+: "', line), line
 
 
-@pytest.mark.parametrize("name", ["class", "json", "pydantic-settings", "tests", "Bistro", "2nd", "x", "a--b", "a-", "a" * 41])
+@pytest.mark.parametrize(
+    "name", ["class", "json", "pydantic-settings", "tests", "Bistro", "2nd", "x", "a--b", "a-", "a" * 41]
+)
 def test_refused_service_names(asked: Asked, name: str) -> None:
     assert asked.refusal("service_name", service_name=name)
 
@@ -325,10 +345,9 @@ def test_service_names(asked: Asked, name: str) -> None:
     assert asked.refusal("service_name", service_name=name) == ""
 
 
-@pytest.mark.parametrize("name", sorted(sys.stdlib_module_names))
-def test_standard_modules_are_no_service_names(asked: Asked, name: str) -> None:
-    if not name.startswith("_"):
-        assert asked.refusal("service_name", service_name=name.replace("_", "-"))
+def test_standard_modules_are_no_service_names(asked: Asked) -> None:
+    modules = [name for name in sys.stdlib_module_names if re.fullmatch("[a-z][a-z0-9_]+", name)]
+    assert [name for name in modules if not asked.refusal("service_name", service_name=name.replace("_", "-"))] == []
 
 
 # ---- what is offered
@@ -363,7 +382,9 @@ def test_own_use_cases_get_a_starter(asked: Asked) -> None:
         "pen:\n"
         "  name: text 1..80"
     )
-    assert asked.default("service_name", use_cases=use_cases, data=asked.default("data", use_cases=use_cases)) == "geese"
+    assert (
+        asked.default("service_name", use_cases=use_cases, data=asked.default("data", use_cases=use_cases)) == "geese"
+    )
 
 
 @pytest.mark.parametrize(
@@ -384,8 +405,12 @@ def test_a_starter_is_a_valid_answer(asked: Asked, use_cases: str) -> None:
 
 
 def test_help_shows_what_follows(asked: Asked) -> None:
-    answers = {question: asked.default(question, use_cases=asked.default("use_cases")) for question in ["use_cases", "data"]}
-    assert "  staff adds table               id, created_at, updated_at, name, seats\n" in asked.help("outputs", **answers)
+    answers = {
+        question: asked.default(question, use_cases=asked.default("use_cases")) for question in ["use_cases", "data"]
+    }
+    assert "  staff adds table               id, created_at, updated_at, name, seats\n" in asked.help(
+        "outputs", **answers
+    )
     assert "  PATCH   /tables/{id}              staff           200      401 403 404 409 412 422\n" in asked.help(
         "service_name", **answers
     )
@@ -405,7 +430,7 @@ def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         (
             {"use_cases": "guest lits tables\nguest adds table once"},
             [
-                "ValueError: Validation error for question 'use_cases': line 1: \"lits\" (and 1 more)? Write \"lists\".",
+                'ValueError: Validation error for question \'use_cases\': line 1: "lits" (and 1 more)? Write "lists".',
                 'line 2: "once" comes with the next version; leave it out for now.',
             ],
         ),
@@ -418,7 +443,9 @@ def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ),
         (
             {"database": "postgresql"},
-            ["ValueError: Invalid choice for 'database': \"postgresql\" comes with the next version; choose sqlite for now."],
+            [
+                "ValueError: Invalid choice for 'database': \"postgresql\" comes with the next version; choose sqlite for now."
+            ],
         ),
         (
             {"problem": "Two\nlines."},
@@ -426,7 +453,9 @@ def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ),
     ],
 )
-def test_a_refused_file_leaves_nothing(interview: Path, tmp_path: Path, answers: dict[str, str], says: list[str]) -> None:
+def test_a_refused_file_leaves_nothing(
+    interview: Path, tmp_path: Path, answers: dict[str, str], says: list[str]
+) -> None:
     (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers))
     run = copier("copy", "--defaults", "--data-file", tmp_path / "answers.yml", interview, tmp_path / "service")
     assert run.returncode != 0
@@ -477,7 +506,9 @@ def test_an_update_with_refused_answers_changes_nothing(published: Path, project
     before = (project / ".copier-answers.yml").read_bytes()
     git(published, "commit", "--allow-empty", "-m", "second")
     git(published, "tag", "v1.1.0")
-    (tmp_path / "new.yml").write_text(yaml.safe_dump({"use_cases": "keeper adds goose with weight\nkeeper lists own geese"}))
+    (tmp_path / "new.yml").write_text(
+        yaml.safe_dump({"use_cases": "keeper adds goose with weight\nkeeper lists own geese"})
+    )
     run = copier("update", "--defaults", "--data-file", tmp_path / "new.yml", project)
     assert run.returncode != 0
     assert run.stderr.rstrip("\n").split("\n")[-1] == (
@@ -489,7 +520,12 @@ def test_an_update_with_refused_answers_changes_nothing(published: Path, project
 
 
 def test_a_stricter_template_keeps_former_answers(published: Path, project: Path) -> None:
-    for question, word in [("use_cases", "keeper"), ("data", "birds"), ("service_name", "flock"), ("problem", "Guests")]:
+    for question, word in [
+        ("use_cases", "keeper"),
+        ("data", "birds"),
+        ("service_name", "flock"),
+        ("problem", "Guests"),
+    ]:
         text = (published / "copier.yml").read_text()
         copier_yml = yaml.safe_load(text)
         copier_yml[question]["validator"] = f"{{% if '{word}' in {question} %}}no {word}{{% endif %}}"
@@ -520,7 +556,14 @@ class Terminal:
 
     def __init__(self, *arguments: str | Path) -> None:
         command = ["-m", "copier", *map(str, arguments)]
-        self.child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=20, dimensions=(50, 100), env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"})
+        self.child = pexpect.spawn(
+            sys.executable,
+            command,
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(50, 100),
+            env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+        )
 
     def reads(self, *texts: str) -> None:
         for text in texts:
@@ -573,6 +616,6 @@ def test_a_newcomer_mends_a_mistake(interview: Path, tmp_path: Path) -> None:
     terminal.reads("geese is ready")
     terminal.child.expect(pexpect.EOF)
     answers = answers_of(tmp_path / "service")
-    assert json.dumps([answers["use_cases"].strip(), answers["data"].strip(), answers["outputs"].strip()]) == json.dumps(
-        ["keeper adds goose with name\nkeeper lists geese", "goose (geese):\n  name: text 1..200", ""]
-    )
+    assert json.dumps(
+        [answers["use_cases"].strip(), answers["data"].strip(), answers["outputs"].strip()]
+    ) == json.dumps(["keeper adds goose with name\nkeeper lists geese", "goose (geese):\n  name: text 1..200", ""])

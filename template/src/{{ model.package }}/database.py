@@ -15,36 +15,31 @@ import sqlalchemy as sa
 from sqlalchemy import event, orm
 
 from .errors import NotFound, Outdated, Refusal
-from .schemas import Page, PageQuery
+from .schemas import Out, Page, PageQuery
 
+ValueT = TypeVar("ValueT")
 PageT = TypeVar("PageT", bound=Page[Any])
 
 POOL_SIZE = 10
+PRAGMAS = ["journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"]
 
+Conditions = Sequence[sa.ColumnElement[bool]]
+Result = sa.CursorResult[Any]
+Values = Mapping[str, object]
 # The versions a change may start from (`If-Match`); None is any.
 Versions = Collection[int] | None
 
 
 def open_database(url: str) -> sa.Engine:
     """An engine whose writers wait for each other instead of losing updates."""
-    engine = sa.create_engine(
-        url,
-        # Values stay out of exception texts, and so out of logs.
-        hide_parameters=True,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-    )
+    # Hidden parameters stay out of exception texts, and so out of logs.
+    engine = sa.create_engine(url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
         # We say BEGIN ourselves, below: the driver's own would let two writers read the same row.
         connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "busy_timeout=5000",
-            "foreign_keys=ON",
-        ):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -117,9 +112,10 @@ class Entity(orm.DeclarativeBase):
 
 @dataclass(frozen=True)
 class Move:
-    """A step in the life of a thing: from any of these states to that one."""
+    """A step in the life of a thing: its `field` goes from any of these states to that one."""
 
     name: str
+    field: str
     sources: Collection[str]
     target: str
 
@@ -135,11 +131,7 @@ class Repository:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def _execute(
-        self,
-        statement: sa.Executable,
-        values: Mapping[str, object] | None = None,
-    ) -> sa.CursorResult[Any]:
+    def _execute(self, statement: sa.Executable, values: Values | None = None) -> Result:
         try:
             return self._connection.execute(statement, values)
         except sa.exc.IntegrityError as error:
@@ -148,13 +140,18 @@ class Repository:
                 raise
             raise refusal from error
 
-    def _one(self, query: sa.Executable, values: Mapping[str, object]) -> sa.Row[Any]:
+    def _one(self, query: sa.Executable, values: Values | None = None) -> sa.Row[Any]:
         row = self._execute(query, values).one_or_none()
         if row is None:
             raise self.missing
         return row
 
-    def _exists(self, query: sa.Executable, values: Mapping[str, object]) -> bool:
+    def _locked(self, column: orm.InstrumentedAttribute[ValueT], where: Conditions) -> ValueT:
+        """Until the transaction ends, so that what is judged is what will be changed."""
+        value: ValueT = self._one(sa.select(column).where(*where).with_for_update())[0]
+        return value
+
+    def _exists(self, query: sa.Executable, values: Values) -> bool:
         return self._execute(query, values).first() is not None
 
     def _page(
@@ -174,35 +171,36 @@ class Repository:
 
     def _update(
         self,
-        where: Sequence[sa.ColumnElement[bool]],
+        where: Conditions,
         versions: Versions,
-        values: Mapping[str, object],
+        values: Values,
         returning: Sequence[Any],
-        guard: sa.ColumnElement[bool] | None = None,
+        move: Move | None = None,
     ) -> sa.Row[Any]:
-        """Change the row that is `where`, if it still has one of the `versions` and the `guard` holds."""
-        statement = sa.update(self.entity).where(*where).returning(*returning)
-        if guard is not None:
-            statement = statement.where(guard)
-        if versions is not None:
-            statement = statement.where(self.entity.version.in_(versions))
+        """A move is guarded: of two that race, the second finds no state to start from."""
         changed = {"updated_at": now(), "version": self.entity.version + 1, **values}
-        row = self._execute(statement.values(changed)).one_or_none()
+        statement = sa.update(self.entity).returning(*returning)
+        if move:
+            changed[move.field] = move.target
+            statement = statement.where(getattr(self.entity, move.field).in_(move.sources))
+        return self._write(statement.values(changed), where, versions)
+
+    def _delete(self, where: Conditions, versions: Versions) -> None:
+        self._write(sa.delete(self.entity).returning(self.entity.id), where, versions)
+
+    def _write(self, statement: Any, where: Conditions, versions: Versions) -> sa.Row[Any]:
+        """To the row that is `where`, if it still has one of the `versions`."""
+        seen = [] if versions is None else [self.entity.version.in_(versions)]
+        row = self._execute(statement.where(*where, *seen)).one_or_none()
         if row is None:
-            raise self._stale(where)
+            there = self._execute(sa.select(self.entity.id).where(*where)).first()
+            raise Outdated if there else self.missing
         return row
 
-    def _delete(self, where: Sequence[sa.ColumnElement[bool]], versions: Versions) -> None:
-        statement = sa.delete(self.entity).where(*where)
-        if versions is not None:
-            statement = statement.where(self.entity.version.in_(versions))
-        if self._execute(statement).rowcount == 0:
-            raise self._stale(where)
 
-    def _stale(self, where: Sequence[sa.ColumnElement[bool]]) -> Refusal:
-        """Why a row was not there to be written: gone, or only changed."""
-        found = self._execute(sa.select(self.entity.id).where(*where)).first()
-        return Outdated() if found else self.missing()
+def columns(entity: type[Entity], shown: type[Out]) -> list[Any]:
+    """The columns that an answer shows, in its order."""
+    return [getattr(entity, name) for name in shown.model_fields]
 
 
 def nested(row: sa.Row[Any]) -> dict[str, Any]:

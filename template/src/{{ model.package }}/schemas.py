@@ -10,9 +10,6 @@ import pydantic
 
 ItemT = TypeVar("ItemT")
 
-EARLIEST = 1900
-LATEST = 2200
-
 # The default of a field that a change may leave out: it is not sent, rather than null.
 ABSENT: Any = None
 
@@ -21,18 +18,18 @@ def _written(pattern: str) -> Callable[[object], object]:
     """Pydantic would also read numbers and other spellings; the contract names one."""
 
     def check(value: object) -> object:
-        if isinstance(value, (dt.date, dt.datetime)):
-            return value
-        if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII | re.IGNORECASE):
-            return value
-        raise ValueError("Write it as RFC 3339 does")
+        if isinstance(value, str) and not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError("Write it as RFC 3339 does")
+        if isinstance(value, int | float):
+            raise ValueError("Write it as text, as RFC 3339 does")
+        return value
 
     return check
 
 
-def _our_times(value: Any) -> Any:
-    if not EARLIEST <= value.year < LATEST:
-        raise ValueError(f"Only years from {EARLIEST} to {LATEST} are kept")
+def _in_range(value: Any) -> Any:
+    if not 1900 <= value.year < 2200:
+        raise ValueError("Only dates from 1900 to 2199 are kept")
     return value
 
 
@@ -43,17 +40,17 @@ Term = Annotated[Text, pydantic.Field(max_length=10_000)]
 Number = Annotated[int, pydantic.Field(ge=-(2**53) + 1, le=2**53 - 1)]
 Integer = Annotated[int, pydantic.Strict()]
 Boolean = Annotated[bool, pydantic.Strict()]
+DAY = r"\d{4}-\d\d-\d\d"
+TIME = r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 Date = Annotated[
     dt.date,
-    pydantic.BeforeValidator(_written(r"\d{4}-\d\d-\d\d")),
-    pydantic.AfterValidator(_our_times),
+    pydantic.BeforeValidator(_written(DAY)),
+    pydantic.AfterValidator(_in_range),
 ]
 Instant = Annotated[
     pydantic.AwareDatetime,
-    pydantic.BeforeValidator(
-        _written(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"),
-    ),
-    pydantic.AfterValidator(_our_times),
+    pydantic.BeforeValidator(_written(f"{DAY}T{TIME}")),
+    pydantic.AfterValidator(_in_range),
 ]
 
 
@@ -99,12 +96,13 @@ class PartOut(pydantic.BaseModel):
 
 class PageQuery(In):
     limit: int = pydantic.Field(default=20, ge=1, le=100)
-    cursor: UUID | None = pydantic.Field(
-        default=None,
-        description="Where the page before ended: its `next`.",
-    )
+    cursor: UUID | None = pydantic.Field(default=None, description="The `next` of a page.")
 
 
 class Page(pydantic.BaseModel, Generic[ItemT]):
     items: Sequence[ItemT]
-    next: UUID | None = pydantic.Field(description="The cursor of the next page; null at the end.")
+    next: UUID | None = pydantic.Field(description="The next `cursor`; null at the end.")
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return "Page" if not params else params[0].__name__.removesuffix("Out") + "Page"

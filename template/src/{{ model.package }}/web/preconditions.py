@@ -8,8 +8,6 @@ from fastapi import Request, Response
 from ..database import Versions
 from ..schemas import SingleOut
 
-DESCRIPTION = "Send the ETag as `If-Match` to change only what you have seen: 412 if it is older."
-
 SingleT = TypeVar("SingleT", bound=SingleOut)
 
 

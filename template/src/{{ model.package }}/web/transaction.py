@@ -1,8 +1,4 @@
-"""Begin, commit, roll back: here and nowhere else.
-
-A transaction is opened inside the endpoint, so that it has ended before the response leaves: a commit
-that fails is answered with a problem, never with a success that did not happen.
-"""
+"""Begin, commit, roll back: here, inside the endpoint, so that it has ended before the answer leaves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
