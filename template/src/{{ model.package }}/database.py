@@ -37,7 +37,7 @@ def open_database(url: str) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
-        # We say BEGIN ourselves, below: the driver's own would let two writers read the same row.
+        # We say BEGIN ourselves, below: the driver's own lets two writers read the same row.
         connection.isolation_level = None
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
@@ -212,16 +212,12 @@ def nested(row: sa.Row[Any]) -> dict[str, Any]:
             data.setdefault(whole, {})[part] = value
         else:
             data[whole] = value
-    parts = {key: part for key, part in data.items() if isinstance(part, dict)}
-    return data | {key: part if part["id"] is not None else None for key, part in parts.items()}
+    absent = [key for key, part in data.items() if isinstance(part, dict) and part["id"] is None]
+    return data | dict.fromkeys(absent)
 
 
 def violated(error: sa.exc.IntegrityError) -> str:
-    """The name of the constraint that refused a write.
-
-    SQLite tells the name of a CHECK, only the columns of a unique key, nothing of a foreign key
-    (that is "").
-    """
+    """The constraint that refused a write. SQLite names a CHECK, but of a unique key only the columns."""
     message = str(error.orig)
     if check := re.search(r"CHECK constraint failed: (\w+)", message):
         return check[1]

@@ -38,8 +38,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                added = MutableHeaders(scope=message)
-                added.update({"X-Request-Id": request_id, **SECURITY})
+                MutableHeaders(scope=message).update({"X-Request-Id": request_id, **SECURITY})
             await send(message)
 
         # FastAPI counts the bytes, too, but answers a declared excess in plain text.
