@@ -499,7 +499,8 @@ def project(published: Path, tmp_path: Path) -> Path:
 
 
 def answers_of(project: Path) -> dict[str, str]:
-    return yaml.safe_load((project / ".copier-answers.yml").read_text())
+    answers: dict[str, str] = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    return answers
 
 
 def test_an_update_with_refused_answers_changes_nothing(published: Path, project: Path, tmp_path: Path) -> None:
