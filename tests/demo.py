@@ -1,4 +1,4 @@
-"""A guest's evening at a freshly generated bistro, over HTTP: `python tests/demo.py build/bistro`."""
+"""A guest's way to a table at a newly generated bistro, over HTTP: `demo.py build/bistro`."""
 
 import datetime as dt
 import json
@@ -7,204 +7,185 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-WIDTH = 96
 COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-BOLD, DIM, GREEN, YELLOW, CYAN = "1", "2", "32", "33", "36"
+BOLD, GREEN, YELLOW, CYAN = 1, 32, 33, 36
+FILL = textwrap.TextWrapper(
+    width=96,
+    initial_indent=" " * 4,
+    subsequent_indent=" " * 5,
+    break_long_words=False,
+    break_on_hyphens=False,
+)
+PEOPLE = {"ann": "guest", "bob": "guest", "sam": "staff"}
+NEXT = """
+That was your bistro, and it has stopped. Now look around:
+
+  cd {home}
+  make run     # serve it, and try it at http://127.0.0.1:8000/docs
+  make test    # everything it promises, checked
+
+To see how such a request travels, read in src/bistro/features/booking/:
+controller.py, then service.py, repository.py and model.py.
+"""
+
+# Without what `make` tells the commands it runs, and what would lead uv to another .venv.
+OURS = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in OURS}
+ENVIRONMENT["DATABASE_URL"] = "sqlite:///demo.db"
 
 # Straight to our own server, whatever proxy this machine has.
 http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Failed(Exception):
-    """Something is not as the story has it."""
+class DemoError(Exception):
+    """It did not go as it should have."""
 
 
-def paint(text: str, colour: str) -> str:
-    return f"\033[{colour}m{text}\033[0m" if COLOURED else text
+def run(home: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise DemoError(f"`{' '.join(command)}` failed.\n{done.stdout}")
+    return done.stdout.strip()
 
 
-def readable(value: Any, indent: int = 4, before: int = 0) -> str:
-    """JSON on one line where it fits after what is before it, else one member a line."""
-    line = json.dumps(value, ensure_ascii=False)
-    if indent + before + len(line) < WIDTH or not isinstance(value, dict | list) or not value:
-        return line
-    inner = indent + 2
-    if isinstance(value, list):
-        start, end, members = "[", "]", [readable(item, inner) for item in value]
-    else:
-        start, end, members = "{", "}", []
-        for key, item in value.items():
-            members.append(f'"{key}": ' + readable(item, inner, len(key) + 4))
-    lines = ",\n".join(" " * inner + member for member in members)
-    return f"{start}\n{lines}\n{' ' * indent}{end}"
+def token(home: Path, name: str) -> str:
+    return run(home, ".venv/bin/bistro", "token", PEOPLE[name], name)
 
 
-class Bistro:
-    """The service in `home`, on a free port, with a database and a log of this demo's own."""
-
-    def __init__(self, home: Path) -> None:
-        self._home, self._log = home, home / "demo.log"
-        ours = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV"}
-        self._environment = {name: value for name, value in os.environ.items() if name not in ours}
-        self._environment["DATABASE_URL"] = "sqlite:///demo.db"
-        for old in home.glob("demo.db*"):
-            old.unlink()
-        self._run("make", "--no-print-directory", "setup")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        self._url = f"http://127.0.0.1:{port}"
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [".venv/bin/bistro", "dev", "--port", port],
-                cwd=home,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._tokens: dict[str, str] = {}
-
-    def wait(self) -> None:
-        """Until it answers that it is ready."""
-        for _ in range(300):
-            if self._process.poll() is not None:
-                break
-            try:
-                if self.send("GET", "/health/ready")[0] == 200:
-                    print(paint(f"The service runs at {self._url}", BOLD))
-                    return
-            except OSError:
-                pass
-            time.sleep(0.1)
-        end = "\n".join(self._log.read_text().splitlines()[-20:])
-        raise Failed(f"The service did not start. The end of {self._log}:\n{end}")
-
-    def stop(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """The address of the service, which runs within the block, with an empty database."""
+    for old in home.glob("demo.db*"):
+        old.unlink()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command, log = [".venv/bin/bistro", "dev", "--port", port], home / "demo.log"
+    with log.open("wb") as file:
+        # In a group of its own: Ctrl-C reaches only us, and we end all of it.
+        server = subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=file, stderr=file, start_new_session=True)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        if not is_ready(server, url):
+            end = "\n".join(log.read_text().splitlines()[-20:])
+            raise DemoError(f"The service did not start. {log} ends with:\n{end}")
+        yield url
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
         try:
-            self._process.wait(timeout=10)
+            server.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(server.pid, signal.SIGKILL)
 
-    def ask(self, says: str, who: str, request: str, status: int, body: Any = None) -> Any:
-        """Prints a request and its answer, which must have the status; returns the answer's JSON."""
-        print("\n" + paint(says, BOLD))
-        method, path = request.split()
-        sent = "" if body is None else "\n    " + readable(body)
-        print("  " + paint(request, CYAN) + paint(f"  as {who or 'nobody'}", DIM) + sent)
-        answered, answer = self.send(method, path, who, body)
-        line = f"{answered} {HTTPStatus(answered).phrase}"
-        print("  " + paint(line, GREEN if answered < 400 else YELLOW))
-        print("    " + readable(answer))
-        if answered != status:
-            raise Failed(f"{says} {request} was to be answered with {status}, and was with {line}.")
-        return answer
 
-    def send(self, method: str, path: str, who: str = "", body: Any = None) -> tuple[int, Any]:
+def is_ready(server: "subprocess.Popen[bytes]", url: str) -> bool:
+    end = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            return send(urllib.request.Request(url + "/health/ready"))[0] == 200
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def send(request: urllib.request.Request) -> tuple[int, Any]:
+    try:
+        with http.open(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, json.load(refusal)
+
+
+def show(text: str, colour: int, value: Any = None) -> None:
+    print(f"\033[{colour}m{text}\033[0m" if COLOURED else text, flush=True)
+    if value is not None:
+        # A key stays on the line of its value: no line ends at a blank that does not break.
+        line = json.dumps(value, ensure_ascii=False, separators=(", ", ":\N{NO-BREAK SPACE}"))
+        print(FILL.fill(line).replace("\N{NO-BREAK SPACE}", " "), flush=True)
+
+
+def check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise DemoError(otherwise)
+
+
+class Story:
+    def __init__(self, url: str, tokens: dict[str, str]) -> None:
+        self._url, self._tokens = url, tokens
+
+    def tell(self, says: str, who: str, what: str, expected: int, body: Any = None) -> Any:
+        """Sends a request and shows it with its answer, which must have the expected status."""
+        method, path = what.split()
         headers = {"Content-Type": "application/json"}
         if who:
-            name, role = who.split(", ")
-            headers["Authorization"] = "Bearer " + self._token(role, name)
+            headers["Authorization"] = f"Bearer {self._tokens[who]}"
         data = None if body is None else json.dumps(body).encode()
+        show(f"\n{says}", BOLD)
+        show(f"  {what}   {f'{who}, {PEOPLE[who]}' if who else 'no token'}", CYAN, body)
         request = urllib.request.Request(self._url + path, data, headers, method=method)
-        try:
-            with http.open(request, timeout=10) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.code, json.load(refused)
+        status, answer = send(request)
+        phrase = f"{status} {HTTPStatus(status).phrase}"
+        show(f"  {phrase}", GREEN if status < 400 else YELLOW, answer)
+        check(status == expected, f'"{says}" should be answered with {expected}, not {phrase}.')
+        return answer
 
-    def _token(self, role: str, name: str) -> str:
-        if name not in self._tokens:
-            self._tokens[name] = self._run(".venv/bin/bistro", "token", role, name).strip()
-        return self._tokens[name]
+    def run(self) -> None:
+        day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=7)
+        window = {"name": "Window", "seats": 4}
+        table = self.tell("Staff adds a table.", "sam", "POST /tables", 201, window)["id"]
+        self.tell("Anyone may look at the tables.", "", "GET /tables", 200)
 
-    def _run(self, *command: str) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self._home,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        if done.returncode:
-            raise Failed(f"{' '.join(command)} failed.\n{done.stdout}")
-        return done.stdout
+        wish = {"table": table, "starts_at": f"{day}T19:00:00Z", "ends_at": f"{day}T21:00:00Z"}
+        good = {**wish, "party_size": 2, "note": "A birthday"}
+        bad = {**wish, "party_size": 0, "colour": "red"}
+        self.tell("Who is it that would like a booking?", "", "POST /bookings", 401, good)
+        no = self.tell("Ann sends two mistakes.", "ann", "POST /bookings", 422, bad)
+        where = {error["pointer"] for error in no["errors"]}
+        check(where == {"/party_size", "/colour"}, f"422 should not point to {where}.")
+        id = self.tell("Ann requests a booking.", "ann", "POST /bookings", 201, good)["id"]
 
-
-def story(bistro: Bistro) -> None:
-    ann, bob, sam = "ann, guest", "bob, guest", "sam, staff"
-    evening = dt.datetime.now(dt.timezone.utc).replace(hour=19, minute=0, second=0, microsecond=0)
-    starts_at = evening + dt.timedelta(days=7)
-    ends_at = starts_at + dt.timedelta(hours=2)
-
-    window = {"name": "Window", "seats": 4}
-    table = bistro.ask("Staff adds a table.", sam, "POST /tables", 201, window)["id"]
-    bistro.ask("A guest looks at the tables, without logging in.", "", "GET /tables", 200)
-
-    wanted = {
-        "table": table,
-        "starts_at": starts_at.isoformat(),
-        "ends_at": ends_at.isoformat(),
-        "party_size": 2,
-        "note": "A birthday",
-    }
-    bistro.ask("Nobody requests a booking: who is it?", "", "POST /bookings", 401, wanted)
-    wrong = {**wanted, "party_size": 0, "colour": "red"}
-    said = "Ann sends nonsense, and is told each place where it is wrong."
-    refused = bistro.ask(said, ann, "POST /bookings", 422, wrong)
-    if {error["pointer"] for error in refused["errors"]} != {"/party_size", "/colour"}:
-        raise Failed(f"{said} The pointers are others.")
-    booking = bistro.ask("Ann requests a booking.", ann, "POST /bookings", 201, wanted)["id"]
-
-    cancel, confirm = f"POST /me/bookings/{booking}/cancel", f"POST /bookings/{booking}/confirm"
-    bistro.ask("Bob would cancel it. To him it does not exist.", bob, cancel, 404)
-    bistro.ask("Ann would confirm it herself. That is for staff.", ann, confirm, 403)
-    bistro.ask("Staff confirms it.", sam, confirm, 200)
-    said = "Staff confirms it again: it is too late for that, and what is possible is said."
-    refused = bistro.ask(said, sam, confirm, 409)
-    if (refused["current"], refused["allowed"]) != ("confirmed", ["cancel"]):
-        raise Failed(f"{said} The state or the moves are others.")
-    said = "Ann lists her own bookings, and gets what the answers say that she sees."
-    bistro.ask(said, ann, "GET /me/bookings", 200)
-
-
-NEXT = """
-The server is stopped. All of it is in {home}:
-
-  cd {home}
-  make run     # serve it, then try it at http://127.0.0.1:8000/docs
-  make test    # everything it promises, checked
-
-To see how a request travels, read in src/bistro/features/booking/, in this order:
-controller.py, service.py, repository.py, model.py.
-"""
+        cancel, confirm = f"POST /me/bookings/{id}/cancel", f"POST /bookings/{id}/confirm"
+        self.tell("Bob would cancel it. For him it is not there.", "bob", cancel, 404)
+        self.tell("Ann would confirm it herself. That is for staff.", "ann", confirm, 403)
+        self.tell("Staff confirms it.", "sam", confirm, 200)
+        no = self.tell("Once more? It is confirmed already.", "sam", confirm, 409)
+        facts = no["current"], no["allowed"]
+        check(facts == ("confirmed", ["cancel"]), f"409 should not say {facts}.")
+        listed = self.tell("Ann lists her own bookings.", "ann", "GET /me/bookings", 200)
+        check(len(listed["items"]) == 1, "Ann should have one booking.")
 
 
 def main() -> None:
-    # Whoever ends us ends the server, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # Who ends us, ends the server, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped, and the server with it."))
     home = Path(sys.argv[1])
     try:
-        bistro = Bistro(home)
-        try:
-            bistro.wait()
-            story(bistro)
-        finally:
-            bistro.stop()
-    except Failed as failure:
+        show(f"Installing and starting the bistro in {home} …", BOLD)
+        run(home, "make", "--no-print-directory", "setup")
+        with served(home) as url:
+            show(f"It runs at {url}. Three people get their tokens:", BOLD)
+            for name, role in PEOPLE.items():
+                show(f"  bistro token {role} {name}", CYAN)
+            with ThreadPoolExecutor() as pool:
+                tokens = pool.map(lambda name: token(home, name), PEOPLE)
+            Story(url, dict(zip(PEOPLE, tokens, strict=True))).run()
+    except DemoError as failure:
         sys.exit(f"\n{failure}")
     except KeyboardInterrupt:
-        sys.exit("\nStopped, and the server, too.")
+        sys.exit("\nStopped, and the server with it.")
     print(NEXT.format(home=home))
 
 

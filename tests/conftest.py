@@ -1,0 +1,62 @@
+"""Each story is rendered once, from this template as it is now, uncommitted changes included."""
+
+import functools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_copie.plugin import Copie
+from stories import BIN, ROOT, STORIES, Story, git, interview, run
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tagged repository, as users meet it."""
+    template = tmp_path_factory.mktemp("published") / "rest-follows"
+    template.mkdir()
+    shutil.copy(ROOT / "copier.yml", template)
+    for folder in ["hooks", "template"]:
+        shutil.copytree(ROOT / folder, template / folder)
+    git(template, "init")
+    git(template, "add", ".")
+    git(template, "commit", "-m", "first")
+    git(template, "tag", "v1.0.0")
+    return template
+
+
+@pytest.fixture(scope="session")
+def tell(copie_session: Copie, template: Path) -> Callable[[str], Story]:
+    @functools.cache
+    def tell(name: str) -> Story:
+        answers = interview(name)
+        result = copie_session.copy(answers, template_dir=template)
+        if result.exception:
+            raise result.exception
+        assert result.project_dir
+        # Copier passes over answers to questions that it does not ask.
+        assert answers.items() <= result.answers.items()
+        return Story(name, answers, result.project_dir)
+
+    return tell
+
+
+@pytest.fixture(scope="session", params=STORIES)
+def story(request: pytest.FixtureRequest, tell: Callable[[str], Story]) -> Story:
+    return tell(request.param)
+
+
+@pytest.fixture(scope="session")
+def bistro(tell: Callable[[str], Story]) -> Story:
+    return tell("bistro")
+
+
+@pytest.fixture(scope="session")
+def tools(bistro: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the programs are that check a generated service: what bistro depends on is enough for all."""
+    venv = tmp_path_factory.mktemp("tools") / "venv"
+    install = ["pip", "install", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
+    for command in [["venv", str(venv)], install]:
+        done = run(bistro.path, BIN / "uv", *command)
+        assert done.returncode == 0, done.stderr
+    return venv / "bin"

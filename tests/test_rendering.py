@@ -1,0 +1,149 @@
+"""What is written, and that it is clean as it was written: no formatter has run."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from copier import run_copy
+from stories import BIN, ROOT, Story, interview, run
+
+# A misspelt name in a path that loops renders nothing, and says nothing: so every file is named here.
+ALWAYS = """
+    .copier-answers.yml .env.example .gitignore Makefile README.md pyproject.toml docs/use-cases.md
+    migrations/env.py migrations/script.py.mako migrations/versions/0001_first.py
+    src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/database.py src/PACKAGE/errors.py
+    src/PACKAGE/schemas.py src/PACKAGE/settings.py src/PACKAGE/features/__init__.py
+    src/PACKAGE/web/__init__.py src/PACKAGE/web/edge.py src/PACKAGE/web/health.py src/PACKAGE/web/preconditions.py
+    src/PACKAGE/web/problems.py src/PACKAGE/web/transaction.py
+    tests/conftest.py tests/test_migrations.py tests/test_problems.py tests/world.py
+"""
+WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_access.py"
+ROOMS = ["__init__", "controller", "service", "repository", "schemas", "model", "errors"]
+# Each thing, and which of its layers refuse something: controller, service, repository.
+REFUSING = {
+    "bistro": "table:cr booking:csr",
+    "notes": "note:c",
+    "clinic": "pet:csr room:cr visit:csr order:csr",
+    "longest": "refrigerated_carrier:cr international_parcel:csr extraordinary_object:csr",
+    "awkward": """
+        user:csr order:csr group:cr table:csr session:cr model:cr address:csr category:csr person:csr list:cr type:cr
+        event:c request:csr service:cr error:cr test:csr field:csr page:cr entity:csr choice:cr move:csr value:cs
+        a2:cr a10:csr b1:cs
+    """,
+}
+RUFF = "ARG ASYNC B C4 DTZ E4 E7 E9 F FURB I N PGH PIE PT RET RUF SIM T20 UP W".split()
+
+
+def test_the_tree_is_complete(story: Story) -> None:
+    expected = ALWAYS.split()
+    if story.name != "notes":
+        expected += WHERE_SOMEBODY_LOGS_IN.split()
+    for thing, layers in (words.split(":") for words in REFUSING[story.name].split()):
+        expected += [f"src/PACKAGE/features/{thing}/{room}.py" for room in ROOMS]
+        tested = [layer for layer in ["controller", "service", "repository"] if layer[0] in layers]
+        expected += [f"tests/features/{thing}/test_{what}.py" for what in [*tested, "use_cases"]]
+
+    assert sorted(story.files()) == sorted(path.replace("PACKAGE", story.package) for path in expected)
+
+
+def test_nothing_of_the_template_is_left(story: Story) -> None:
+    for name, text in story.files().items():
+        ours = [line for line in text.splitlines() if "{{ nobody }} {% knows %}" not in line]
+        assert re.findall(r"\{\{ |\{%|\bUndefined\b", "\n".join(ours)) == [], name
+
+
+def test_it_is_formatted_and_linted(story: Story) -> None:
+    for check in [["format", "--check", "--diff"], ["check"], ["check", "--select", ",".join(RUFF)]]:
+        done = run(story.path, BIN / "ruff", *check, "--no-cache")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_rule_is_switched_off_in_the_code(story: Story) -> None:
+    excused = [line.strip() for text in story.files().values() for line in text.splitlines() if "noqa" in line]
+    assert [
+        line for line in excused if not line.endswith("# noqa: F401 - it knows every feature, and so every table")
+    ] == []
+
+
+def test_the_project_file_says_what_it_is(story: Story) -> None:
+    project = tomllib.loads(story.files()["pyproject.toml"])
+    assert project["project"]["name"] == story.answers["service_name"]
+    assert project["project"]["description"] == story.answers["problem"]
+    assert project["tool"]["mypy"]["strict"] is True
+    assert project["tool"]["pytest"]["ini_options"]["filterwarnings"] == ["error"]
+    assert set(RUFF) <= set(project["tool"]["ruff"]["lint"]["select"])
+
+
+def test_the_answers_are_remembered(story: Story) -> None:
+    remembered = yaml.safe_load(story.files()[".copier-answers.yml"])
+    assert list(remembered) == [
+        "_commit",
+        "_src_path",
+        "problem",
+        "use_cases",
+        "data",
+        "outputs",
+        "service_name",
+        "database",
+    ]
+    assert remembered | story.answers == remembered
+
+
+def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
+    """Nobody logs in to leave a note, nobody owns one, and it goes nowhere."""
+    words = r"jwt identity token role bearer secret \b401 \b403 unauth principal staff guest postgres psycopg"
+    of_the_code = f"{words} owner transition move booking enum"
+    for name, text in tell("notes").files().items():
+        unchosen = words if name == "README.md" else of_the_code
+        assert re.findall(rf"(?i)\w*(?:{'|'.join(unchosen.split())})\w*", text) == [], name
+
+
+def test_bistro_is_small(bistro: Story) -> None:
+    files = bistro.files()
+    lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
+    assert len(files) <= 60
+    assert lines <= 2600
+
+
+# ---- the same, however it is asked for, and without trust
+
+
+def test_the_defaults_are_bistro(template: Path, bistro: Story, tmp_path: Path) -> None:
+    done = run(tmp_path, BIN / "copier", "copy", "--defaults", template, "service")
+    assert done.returncode == 0, done.stderr
+    assert Story("bistro", {}, tmp_path / "service").files() == bistro.files()
+
+
+def test_an_interview_may_be_a_file(template: Path, story: Story, tmp_path: Path) -> None:
+    file = ROOT / f"tests/interviews/{story.name}.yml"
+    done = run(tmp_path, BIN / "copier", "copy", "--defaults", "--data-file", file, template, "service")
+    assert done.returncode == 0, done.stderr
+    assert Story(story.name, {}, tmp_path / "service").files() == story.files()
+
+
+def test_copier_need_not_trust_us(template: Path, story: Story, tmp_path: Path) -> None:
+    run_copy(str(template), tmp_path, data=interview(story.name), defaults=True, unsafe=False, quiet=True)
+    assert Story(story.name, {}, tmp_path).files() == story.files()
+
+
+# ---- how it is written
+
+
+def template_files() -> list[Path]:
+    return [path for path in (ROOT / "template").rglob("*") if path.is_file()]
+
+
+def test_nothing_runs_on_the_users_machine() -> None:
+    settings = yaml.safe_load((ROOT / "copier.yml").read_text())
+    assert settings.keys().isdisjoint({"_tasks", "_migrations", "_jinja_extensions"})
+
+
+@pytest.mark.parametrize("path", template_files(), ids=lambda path: str(path.relative_to(ROOT / "template"))[-60:])
+def test_jinja_only_where_it_says_so(path: Path) -> None:
+    tags = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", path.read_text(), re.DOTALL)
+    assert (path.suffix == ".jinja") == bool(tags)
+    assert [tag for tag in tags if "|" in tag] == [], "names are worked out in the model, not by filters"
+    assert not re.search(r'[|"<>?*:]', str(path.relative_to(ROOT))), "no name for a file on Windows"

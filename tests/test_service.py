@@ -1,0 +1,368 @@
+"""The generated service keeps its promises, and its own tests are why."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stories import Story, clean, run
+
+SECRET = "a secret that nobody else knows, 32 long"
+
+
+@pytest.fixture(scope="session")
+def installed(bistro: Story, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Bistro as its owner has it, after their first `make test` on a machine without uv."""
+    service = tmp_path_factory.mktemp("installed") / "bistro"
+    shutil.copytree(bistro.path, service)
+    folders = clean()["PATH"].split(":")
+    path = ":".join(folder for folder in folders if not (Path(folder) / "uv").exists())
+    return service, run(service, "make", "test", PATH=path)
+
+
+@pytest.fixture
+def own(bistro: Story, tmp_path: Path) -> Path:
+    """A bistro to break."""
+    return Path(shutil.copytree(bistro.path, tmp_path / "bistro"))
+
+
+def check(service: Path, tools: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    return run(service, tools / command[0], *command[1:], PYTHONPATH="src", PYTHONDONTWRITEBYTECODE="1")
+
+
+# ---- each story
+
+
+def test_types(story: Story, tools: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    done = check(story.path, tools, "mypy", "--cache-dir", tmp_path_factory.getbasetemp() / "mypy")
+    assert done.returncode == 0, done.stdout
+
+
+def test_layers(story: Story, tools: Path) -> None:
+    done = check(story.path, tools, "lint-imports", "--no-cache")
+    assert done.returncode == 0 and " 0 broken." in done.stdout, done.stdout
+
+
+def test_its_own_tests(story: Story, tools: Path) -> None:
+    done = check(story.path, tools, "pytest", "--quiet", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d+ passed in", done.stdout) and "skipped" not in done.stdout
+
+
+def test_make_test_is_all_that_an_owner_needs(
+    installed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    _, done = installed
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed in", done.stdout)
+
+
+# ---- what its tests would notice
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "room"),
+    [
+        ("features/booking/service.py", "import fastapi", "controller.py"),
+        ("features/booking/repository.py", "from ...web import problems", "controller.py"),
+        ("features/booking/controller.py", "import sqlalchemy", "repository.py"),
+        ("features/table/service.py", "from ..booking import repository as bookings", "booking/service.py"),
+        ("features/booking/repository.py", "from . import service", "controller, service, repository"),
+        ("web/identity.py", "from ..features.table import errors as them", "features know web"),
+    ],
+)
+def test_a_line_in_the_wrong_room(own: Path, tools: Path, file: str, line: str, room: str) -> None:
+    path = own / "src/bistro" / file
+    path.write_text(path.read_text() + f"\n{line}\n")
+    done = check(own, tools, "lint-imports", "--no-cache")
+    assert done.returncode != 0
+    assert room in "".join(line for line in done.stdout.splitlines() if "BROKEN" in line), done.stdout
+
+
+REPOSITORY = "src/bistro/features/booking/repository.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        pytest.param(REPOSITORY, ", model.Booking.owner == owner]", "]", id="a stranger may change it"),
+        pytest.param(REPOSITORY, "LIST_OWN.where(model.Booking.owner == owner)", "LIST_OWN", id="all are my own"),
+        pytest.param(REPOSITORY, "starts_at >= query", "starts_at <= query", id="a filter the wrong way"),
+        pytest.param(
+            "src/bistro/database.py",
+            "statement = statement.where(getattr(self.entity, move.field).in_(move.sources))",
+            "pass",
+            id="a move that is not guarded",
+        ),
+        pytest.param("src/bistro/database.py", "foreign_keys=ON", "foreign_keys=OFF", id="refs to nothing"),
+        pytest.param(
+            "src/bistro/database.py",
+            "self.entity.id > window.cursor",
+            "self.entity.id >= window.cursor",
+            id="a page twice",
+        ),
+        pytest.param(
+            "src/bistro/database.py", "else [self.entity.version.in_(versions)]", "else []", id="a lost update"
+        ),
+        pytest.param(
+            "src/bistro/features/booking/service.py",
+            "if current not in move.sources:",
+            "if not current:",
+            id="a move from anywhere",
+        ),
+        pytest.param(
+            "src/bistro/features/booking/service.py",
+            "if not self._repository.has_table",
+            "if not",
+            id="a ref not looked at",
+        ),
+        pytest.param(
+            "src/bistro/features/booking/controller.py",
+            '[identity.only("staff")]',
+            '[identity.only("guest")]',
+            id="another role",
+        ),
+        pytest.param("src/bistro/features/booking/schemas.py", "ge=1, le=12", "ge=1, le=13", id="a bound too far"),
+        pytest.param(
+            "src/bistro/features/booking/schemas.py",
+            "    reason: str | None\n",
+            "    reason: str | None\n    phone: str | None\n",
+            id="a secret shown",
+        ),
+        pytest.param("src/bistro/features/booking/model.py", ".between(5, 20)", ".between(5, 21)", id="a CHECK apart"),
+        pytest.param(
+            "migrations/versions/0001_first.py",
+            '        sa.UniqueConstraint("name", name="uq_tables_name"),\n',
+            "",
+            id="a constraint not migrated",
+        ),
+        pytest.param("src/bistro/web/transaction.py", "engine.begin()", "engine.connect()", id="nothing is kept"),
+        pytest.param(
+            "src/bistro/web/identity.py",
+            'options={"require"',
+            'options={"verify_signature": False, "require"',
+            id="anybody's token",
+        ),
+    ],
+)
+def test_its_tests_notice(own: Path, tools: Path, file: str, old: str, new: str) -> None:
+    text = (own / file).read_text()
+    assert old in text
+    (own / file).write_text(text.replace(old, new))
+    done = check(own, tools, "pytest", "--quiet", "--exitfirst", "-p", "no:cacheprovider")
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"^FAILED tests/", done.stdout, re.MULTILINE), done.stdout
+
+
+# ---- its contract
+
+
+def fields(contract: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The fields of a payload, with a star where they must be there."""
+    if "$ref" in schema:
+        return fields(contract, contract["components"]["schemas"][schema["$ref"].split("/")[-1]])
+    if schema.get("type") == "array":
+        return f"[{fields(contract, schema['items'])}]"
+    if "anyOf" in schema:
+        return fields(contract, next(one for one in schema["anyOf"] if one.get("type") != "null"))
+    shown = []
+    for name, part in schema.get("properties", {}).items():
+        inner = fields(contract, part)
+        mark = "*" if name in schema.get("required", []) else ""
+        shown.append(f"{name}{mark}({inner})" if inner and inner != "[]" else f"{name}{mark}")
+    return " ".join(shown)
+
+
+def told(contract: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Each operation: what is sent, and the status and fields of its success."""
+    operations = {}
+    for path, methods in contract["paths"].items():
+        for method, operation in methods.items():
+            query = ["?" + each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            (status,) = (status for status in operation["responses"] if status < "400")
+            content = operation["responses"][status].get("content", {}).get("application/json", {}).get("schema", {})
+            operations[f"{method.upper()} {path}"] = (
+                " ".join([*query, fields(contract, body)]).strip(),
+                f"{status} {fields(contract, content)}".strip(),
+            )
+    return operations
+
+
+TABLE = "id* created_at* updated_at* name* seats*"
+OWN_BOOKING = "id* created_at* updated_at* table* starts_at* ends_at* party_size* note* reason* status*"
+BOOKING = f"{OWN_BOOKING} owner*"
+
+
+def test_the_contract_of_bistro_follows_from_its_answers(bistro: Story, tools: Path) -> None:
+    assert told(contract_of(bistro, tools)) == {
+        "POST /bookings": ("table* starts_at* ends_at* party_size* note phone", f"201 {BOOKING}"),
+        "GET /me/bookings": (
+            "?limit ?cursor ?status",
+            "200 items*([table*(name*) starts_at* party_size* status*]) next*",
+        ),
+        "PATCH /me/bookings/{id}": ("note phone", f"200 {OWN_BOOKING}"),
+        "POST /me/bookings/{id}/cancel": ("", f"200 {OWN_BOOKING}"),
+        "POST /bookings/{id}/confirm": ("", f"200 {BOOKING}"),
+        "POST /bookings/{id}/decline": ("reason", f"200 {BOOKING}"),
+        "GET /bookings": (
+            "?limit ?cursor ?table ?status ?starts_at_from ?starts_at_to",
+            f"200 items*([{BOOKING}]) next*",
+        ),
+        "POST /tables": ("name* seats*", f"201 {TABLE}"),
+        "PATCH /tables/{id}": ("name seats", f"200 {TABLE}"),
+        "DELETE /tables/{id}": ("", "204"),
+        "GET /tables": ("?limit ?cursor ?seats_from ?seats_to", f"200 items*([{TABLE}]) next*"),
+    }
+
+
+def test_the_contract_of_the_clinic_follows_from_its_answers(tell: Callable[[str], Story], tools: Path) -> None:
+    operations = told(contract_of(tell("clinic"), tools))
+    assert len(operations) == len(tell("clinic").answers["use_cases"].splitlines())
+    visit = "id* created_at* updated_at* pet* room* vet* starts_at* urgent* finding* next_on* status*"
+    assert (
+        operations.items()
+        >= {
+            "POST /pets": (
+                "name* born kind chip*",
+                "201 id* created_at* updated_at* name* born* kind* chip* favourite* last_visit* owner*".replace(
+                    " last_visit*", ""
+                ),
+            ),
+            "GET /me/pets/{id}": ("", "200 name* favourite*(name*)"),
+            "DELETE /me/pets/{id}": ("", "204"),
+            "GET /visits": (
+                "?limit ?cursor ?status ?starts_at_from ?starts_at_to ?vet",
+                "200 items*([id* pet*(name* chip*) room*(name* floor*) reason* starts_at* status* owner*]) next*",
+            ),
+            "POST /me/visits/{id}/withdraw": ("", "204"),
+            "POST /visits/{id}/pass": ("", f"200 {visit} owner*"),
+            "POST /visits/{id}/accept": ("room urgent", "200 id* room*(name*) status*"),
+            "POST /visits/{id}/close": ("finding next_on", f"200 {visit} owner*"),
+            "POST /orders": ("visit* drug* amount* repeat*", "204"),
+            "PATCH /rooms/{id}": ("name floor", "200 id* created_at* updated_at* name* floor* last_pet*"),
+        }.items()
+    )
+
+
+def contract_of(story: Story, tools: Path) -> dict[str, Any]:
+    main = f"from {story.package}.cli import main; main()"
+    done = check(story.path, tools, "python", "-c", main, "openapi")
+    assert done.returncode == 0, done.stderr
+    contract: dict[str, Any] = json.loads(done.stdout)
+    return contract
+
+
+# ---- its commands
+
+
+@pytest.fixture
+def command(installed: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
+    return installed[0] / ".venv/bin/bistro"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "bistro: DATABASE_URL: Field required; TOKEN_SECRET: Field required."),
+        ({"TOKEN_SECRET": SECRET}, "bistro: DATABASE_URL: Field required."),
+        ({"DATABASE_URL": "sqlite:///a.db"}, "bistro: TOKEN_SECRET: Field required."),
+        (
+            {"DATABASE_URL": "sqlite:///a.db", "TOKEN_SECRET": "short"},
+            "bistro: TOKEN_SECRET: Value should have at least 32 items after validation, not 5.",
+        ),
+        (
+            {"DATABASE_URL": "sqlite:///a.db", "TOKEN_SECRET": "known to everybody: for development only"},
+            "bistro: TOKEN_SECRET is the one that everybody knows.",
+        ),
+        (
+            {"DATABASE_URL": "mysql://root@db/bistro", "TOKEN_SECRET": SECRET},
+            "bistro: DATABASE_URL: String should match pattern '^sqlite:///.'.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verb", ["serve", "migrate"])
+def test_production_needs_its_settings(
+    command: Path, tmp_path: Path, verb: str, settings: dict[str, str], says: str
+) -> None:
+    done = run(tmp_path, command, verb, **settings)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr == f"{says} The settings are explained in .env.example.\n"
+
+
+@contextmanager
+def served(service: Path, *verb: str, **environment: str) -> Iterator[str]:
+    """The running service, when it is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(service / ".venv/bin/bistro"), *verb, "--port", str(port)]
+    with (service / "served.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=service, env=clean() | environment, stdout=log, stderr=log)
+    try:
+        base = f"http://127.0.0.1:{port}"
+        for _ in range(150):
+            assert process.poll() is None, (service / "served.log").read_text()
+            try:
+                assert ask(f"{base}/health/live") == 200
+                break
+            except urllib.error.URLError:
+                time.sleep(0.1)
+        yield base
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, (service / "served.log").read_text()
+
+
+def ask(url: str, token: str | None = None) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def token(command: Path, *who: str) -> str:
+    done = run(command.parent, command, "token", *who)
+    assert done.stderr == ""
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
+    return done.stdout.strip()
+
+
+def test_development(installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path) -> None:
+    with served(installed[0], "dev") as base:
+        assert ask(f"{base}/health/ready") == 200
+        assert ask(f"{base}/docs") == 200
+        assert ask(f"{base}/tables") == 200
+        assert ask(f"{base}/me/bookings") == 401
+        assert ask(f"{base}/me/bookings", token(command, "guest", "ann")) == 200
+        assert ask(f"{base}/me/bookings", token(command, "staff", "sam")) == 403
+
+
+def test_production(installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/production.db", "TOKEN_SECRET": SECRET}
+    with served(installed[0], "serve", **settings) as base:
+        assert ask(f"{base}/tables") == 500
+        assert run(installed[0], command, "migrate", **settings).returncode == 0
+        assert ask(f"{base}/tables") == 200
+        assert ask(f"{base}/docs") == ask(f"{base}/openapi.json") == 404
+        assert ask(f"{base}/me/bookings", token(command, "guest", "ann")) == 401
+    assert SECRET not in (installed[0] / "served.log").read_text()
+
+
+def test_a_token_is_for_somebody_who_is_known(command: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, command, "token", "cook", "ann")
+    assert done.returncode != 0
+    assert done.stdout == "" and "invalid choice: 'cook'" in done.stderr
