@@ -55,7 +55,7 @@ def bistro(tell: Callable[[str], Story]) -> Story:
 def tools(bistro: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the programs are that check a generated service: what bistro depends on is enough for all."""
     venv = tmp_path_factory.mktemp("tools") / "venv"
-    install = ["pip", "install", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
+    install = ["pip", "install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
     for command in [["venv", str(venv)], install]:
         done = run(bistro.path, BIN / "uv", *command)
         assert done.returncode == 0, done.stderr

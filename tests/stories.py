@@ -57,8 +57,8 @@ def run(folder: Path, *command: str | Path, **environment: str) -> subprocess.Co
 
 def clean() -> dict[str, str]:
     """The environment without what would decide for the service, or for its tools."""
-    ours = {"ENVIRONMENT", "DATABASE_URL", "TOKEN_SECRET", "VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL"}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    ours = "ENVIRONMENT DATABASE_URL TOKEN_SECRET VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE MAKEFLAGS MAKELEVEL"
+    return {name: value for name, value in os.environ.items() if name not in ours.split()}
 
 
 def git(folder: Path, *arguments: str) -> str:

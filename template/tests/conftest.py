@@ -10,8 +10,7 @@ from tests.world import World, make_app
 
 @pytest.fixture(scope="session")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    path = tmp_path_factory.mktemp("database") / "test.db"
-    app = make_app(f"sqlite:///{path}", migrated=True)
+    app = make_app(f"sqlite:///{tmp_path_factory.mktemp('database')}/test.db", migrated=True)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield World(app, client)
 

@@ -41,17 +41,10 @@ Number = Annotated[int, pydantic.Field(ge=-(2**53) + 1, le=2**53 - 1)]
 Integer = Annotated[int, pydantic.Strict()]
 Boolean = Annotated[bool, pydantic.Strict()]
 DAY = r"\d{4}-\d\d-\d\d"
-TIME = r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
-Date = Annotated[
-    dt.date,
-    pydantic.BeforeValidator(_written(DAY)),
-    pydantic.AfterValidator(_in_range),
-]
-Instant = Annotated[
-    pydantic.AwareDatetime,
-    pydantic.BeforeValidator(_written(f"{DAY}T{TIME}")),
-    pydantic.AfterValidator(_in_range),
-]
+MOMENT = DAY + r"T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+KEPT = pydantic.AfterValidator(_in_range)
+Date = Annotated[dt.date, pydantic.BeforeValidator(_written(DAY)), KEPT]
+Instant = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_written(MOMENT)), KEPT]
 
 
 class In(pydantic.BaseModel):

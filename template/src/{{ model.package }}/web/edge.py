@@ -18,6 +18,10 @@ access = logging.getLogger("access")
 crashes = logging.getLogger("crashes")
 
 
+def log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
 class Edge:
     """Gives each request its id, each response its headers, each crash its line in the log."""
 
