@@ -51,7 +51,7 @@ def remember(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(TEXTS, min_size=6, max_size=6))
-@example(["", "\n", "\n\n", " ", " \n", "\n "])
+@example(["", "\n", " ", " \n", "\n ", "\n\n"])
 @example(["a\n", "a\n\n", "a\n \n", "  a\nb", "a\n  b\n", "\n a\n"])
 @example(["a\x7f\nb", "\x7f", "a\r\nb", "\ta\nb", "a\t\nb", "- a\n# b\n--- c"])
 @example(["---", "...\n...", "---\na", "a\n---\nb", "null", "1"])

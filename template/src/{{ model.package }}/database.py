@@ -76,6 +76,8 @@ class Instant(sa.TypeDecorator[dt.datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, _: object) -> dt.datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment without its zone")
         return None if value is None else value.astimezone(dt.timezone.utc)
 
     def process_result_value(self, value: dt.datetime | None, _: object) -> dt.datetime | None:
@@ -178,7 +180,9 @@ class Repository:
         move: Move | None = None,
     ) -> sa.Row[Any]:
         """A move is guarded: of two that race, the second finds no state to start from."""
-        changed = {"updated_at": now(), "version": self.entity.version + 1, **values}
+        # What changes nothing makes no new version.
+        version = self.entity.version + (1 if values or move else 0)
+        changed = {"updated_at": now(), "version": version, **values}
         statement = sa.update(self.entity).returning(*returning)
         if move:
             changed[move.field] = move.target
@@ -221,7 +225,7 @@ def violated(error: sa.exc.IntegrityError) -> str:
     message = str(error.orig)
     if check := re.search(r"CHECK constraint failed: (\w+)", message):
         return check[1]
-    if columns := re.findall(r"(\w+)\.(\w+)", message):
+    if "UNIQUE" in message and (columns := re.findall(r"(\w+)\.(\w+)", message)):
         broken = {column for _, column in columns}
         for key in Entity.metadata.tables[columns[0][0]].constraints:
             if isinstance(key, sa.UniqueConstraint) and {c.name for c in key.columns} == broken:

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,10 +57,10 @@ class Edge:
             # Without the query string, where people put secrets.
             line = "%s %s %s %.1fms request_id=%s"
             ms = (time.perf_counter() - started) * 1000
-            access.info(line, scope["method"], scope["path"], status, ms, request_id)
+            access.info(line, scope["method"], quote(scope["path"]), status, ms, request_id)
 
 
 def _request_id(traceparent: str) -> str:
     """The caller's trace id (W3C Trace Context), or a new one in the same form."""
-    given = re.fullmatch(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", traceparent)
+    given = re.fullmatch(r"00-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", traceparent)
     return given[1] if given else uuid.uuid4().hex

@@ -16,5 +16,5 @@ async def live() -> dict[str, str]:
 @router.get("/ready")
 def ready(request: Request) -> dict[str, str]:
     with transaction.reading(request) as connection:
-        connection.execute(sa.text("SELECT 1"))
+        connection.execute(sa.text("SELECT version_num FROM alembic_version")).one()
     return {"status": "ok"}

@@ -19,9 +19,9 @@ def tagged(response: Response, thing: SingleT) -> SingleT:
 
 def versions(request: Request) -> Versions:
     """The versions that the caller would change. A tag that we never gave matches none."""
-    header = request.headers.get("if-match", "*").strip()
-    if header == "*":
+    header = ", ".join(request.headers.getlist("if-match"))
+    if header in ("", "*"):
         return None
     # Weak tags (`W/"1"`) never match here: RFC 9110, 13.1.1.
-    tags = re.findall(r'(?<!W/)"(\d{1,9})"', header)
-    return {int(tag) for tag in tags}
+    tags = [re.fullmatch(r'"([1-9]\d{0,8})"', tag.strip()) for tag in header.split(",")]
+    return {int(tag[1]) for tag in tags if tag}

@@ -19,7 +19,7 @@ def writing(request: Request) -> Iterator[Connection]:
 
 @contextmanager
 def reading(request: Request) -> Iterator[Connection]:
-    """One consistent view of the data; waits for no writer, and keeps none waiting."""
+    """One consistent view of the data, beside whoever writes."""
     engine: sa.Engine = request.app.state.engine
     with engine.connect().execution_options(read_only=True) as connection:
         yield connection
