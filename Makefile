@@ -11,8 +11,8 @@ setup: .venv/ready ## install the tools into .venv
 
 .venv/ready: pyproject.toml
 	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer, please: this is " + sys.version)'
-	@test -x $(BIN)/python || python3 -m venv .venv
-	@command -v uv >/dev/null || $(BIN)/pip install --quiet uv
+	@command -v uv >/dev/null || test -x $(BIN)/uv || (python3 -m venv .venv && $(BIN)/pip install --quiet uv)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python python3 .venv
 	@$(UV) pip install --quiet --python $(BIN)/python --group dev
 	@touch $@
 
