@@ -81,7 +81,7 @@ def asked(worker: Worker) -> Asked:
 
 
 def story(name: str) -> dict[str, str]:
-    answers = yaml.safe_load((ROOT / f"tests/grammar/{name}.yml").read_text())
+    answers = yaml.safe_load((ROOT / f"tests/interviews/{name}.yml").read_text())
     return {key: answers[key] for key in PLAIN}
 
 
@@ -360,7 +360,7 @@ def test_the_defaults_are_a_whole_answer(asked: Asked) -> None:
         if "validator" in asked.questions[question]:
             assert asked.refusal(question, **answers) == ""
     assert answers["service_name"] == "bistro"
-    assert answers["outputs"] == "guest lists own bookings: table.name, starts_at, party_size, status"
+    assert answers == yaml.safe_load((ROOT / "tests/interviews/bistro.yml").read_text())
 
 
 def test_own_use_cases_get_a_starter(asked: Asked) -> None:
@@ -408,12 +408,25 @@ def test_help_shows_what_follows(asked: Asked) -> None:
     answers = {
         question: asked.default(question, use_cases=asked.default("use_cases")) for question in ["use_cases", "data"]
     }
-    assert "  staff adds table               id, created_at, updated_at, name, seats\n" in asked.help(
-        "outputs", **answers
+    assert "\n  staff adds table " in asked.help("outputs", **answers)
+    lines = [" ".join(line.split()) for line in asked.help("service_name", **answers).splitlines()]
+    assert "PATCH /tables/{id} staff 200 401 403 404 409 412 422" in lines
+
+
+@pytest.mark.parametrize("name", ["bistro", "notes", "shop", "clinic", "parcels", "helpdesk"])
+def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
+    """What the help of the last question says is what contract/api.txt says afterwards."""
+    found = re.findall(
+        r"^(\w+) (\S+): .*\n  for (.*)\n(?:    .*\n|  [qbp].*\n)*  answers (\d+).*\n(?:    .*\n)*  refuses (.*)$",
+        tell(name).files()["contract/api.txt"],
+        re.MULTILINE,
     )
-    assert "  PATCH   /tables/{id}              staff           200      401 403 404 409 412 422\n" in asked.help(
-        "service_name", **answers
-    )
+    # That a body may be too large goes without saying.
+    told = {" ".join([*words, *[no for no in refusals.split(", ") if no != "413"]]) for *words, refusals in found}
+
+    shown = [" ".join(line.split()) for line in asked.help("service_name", **story(name)).splitlines()]
+
+    assert {line for line in shown if line.split(" ")[0] in ["GET", "POST", "PATCH", "DELETE"]} == told
 
 
 # ---- on the command line, in the terminal, on an update
@@ -428,10 +441,10 @@ def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     ("answers", "says"),
     [
         (
-            {"use_cases": "guest lits tables\nguest adds table once"},
+            {"use_cases": "guest lits tables\nguest adds table by name"},
             [
                 'ValueError: Validation error for question \'use_cases\': line 1: "lits" (and 1 more)? Write "lists".',
-                'line 2: "once" comes with the next version; leave it out for now.',
+                'line 2: "by" means nothing here: "adds" does not search. Did you mean "with"?',
             ],
         ),
         (
@@ -442,10 +455,8 @@ def copier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
             ],
         ),
         (
-            {"database": "postgresql"},
-            [
-                "ValueError: Invalid choice for 'database': \"postgresql\" comes with the next version; choose sqlite for now."
-            ],
+            {"database": "mysql"},
+            ["ValueError: Invalid choice for 'database': 'mysql' is not in ['sqlite', 'postgresql']"],
         ),
         (
             {"problem": "Two\nlines."},

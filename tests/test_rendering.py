@@ -18,13 +18,18 @@ ALWAYS = """
     src/PACKAGE/schemas.py src/PACKAGE/settings.py src/PACKAGE/features/__init__.py
     src/PACKAGE/web/__init__.py src/PACKAGE/web/edge.py src/PACKAGE/web/health.py src/PACKAGE/web/preconditions.py
     src/PACKAGE/web/problems.py src/PACKAGE/web/transaction.py
+    contract/api.txt tests/contract.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_problems.py tests/world.py
 """
 WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_access.py"
+WHERE_SOMEBODY = {" exports ": "src/PACKAGE/web/exports.py", " once": "src/PACKAGE/web/idempotency.py"}
 ROOMS = ["__init__", "controller", "service", "repository", "schemas", "model", "errors"]
 # Each thing, and which of its layers refuse something: controller, service, repository.
 REFUSING = {
     "bistro": "table:cr booking:csr",
+    "shop": "product:csr category:csr review:csr badge:cr",
+    "helpdesk": "ticket:csr note:csr",
+    "parcels": "parcel:csr scan:csr",
     "notes": "note:cr",
     "clinic": "pet:csr room:cr visit:csr order:csr",
     "longest": "refrigerated_carrier:cr international_parcel:csr extraordinary_object:csr",
@@ -41,6 +46,7 @@ def test_the_tree_is_complete(story: Story) -> None:
     expected = ALWAYS.split()
     if story.name != "notes":
         expected += WHERE_SOMEBODY_LOGS_IN.split()
+    expected += [path for verb, path in WHERE_SOMEBODY.items() if verb in story.answers["use_cases"]]
     for thing, layers in (words.split(":") for words in REFUSING[story.name].split()):
         expected += [f"src/PACKAGE/features/{thing}/{room}.py" for room in ROOMS]
         tested = [layer for layer in ["controller", "service", "repository"] if layer[0] in layers]
@@ -110,8 +116,8 @@ def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 60
-    assert lines <= 2600
+    assert len(files) <= 66
+    assert lines <= 3350
 
 
 # ---- the same, however it is asked for, and without trust

@@ -1,0 +1,610 @@
+"""Interviews drawn by chance: valid ones, built as things and use cases and then written down as somebody might type
+them, and damaged ones. What comes first in a list is what a failing interview is shrunk to."""
+
+import keyword
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from string import ascii_lowercase, digits
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+T = TypeVar("T")
+Interview = dict[str, str]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+SPANS = "integer decimal money date time datetime".split()
+TYPES = "text integer date datetime choice boolean ref choice ref text decimal money time email url uuid".split()
+KINDS = {
+    "list": ["lists"],
+    "view": ["views"],
+    "change": ["changes", "edits", "updates"],
+    "remove": ["removes", "deletes"],
+    "count": ["counts"],
+    "export": ["exports"],
+}
+CREATES = "adds creates registers requests submits places records reports makes".split()
+
+# Names that something below could trip over, and that must work.
+THINGS = """table booking user order group session model address category person list type event request service error
+test key page field index value schema status select match repository controller database settings web app item
+entity person_order booking_out query move choice a1 a10 b_c""".split()
+FIELDS = """name title seats note starts_at parent type date time datetime uuid index count items limit key value select
+from_date json_text user token request response service repository url keys values get update copy_of pop description
+data body change versions query cursor owner_name text list set fields none true false page order group table hash
+match where primary session next state source target connection status created_on deleted_at email decimal number
+statement window column_name model model_name entity caller counts exported once_more mine""".split()
+WORDS = """open done new a b on none null true false self class name value mro text optional unique system date import
+pass in is requested confirmed cancelled permanently_rejected z9 two_words items""".split()
+VERBS = """confirms cancels passes raises yields imports carries watches fixes buzzes tests lists_owns list_owns
+view_owns current_states has_tables gets sets moves is_ins inits publishes models services selects
+overcharacterizes_xs submits records""".split()
+ACTORS = "guest staff manager user admin system token role a1 test owner superintendent_chief vet nobody".split()
+PLURALS = {"person": "people", "category": "categorys", "list": "list_all", "index": "indices"}
+SERVICES = """bistro a1 features web-app model database main app-2-go errors service order
+international-refrigerated-carriers-desk""".split()
+PROBLEMS = [
+    "Guests wait.",
+    'Who\'s "on" first? C:\\new {{ nobody }} {% knows %} ☕ \'\'\' """ # all',
+    "é",
+    "$x `y` *z* <b>",
+    "A long one: " + "word, " * 30 + "end",
+]
+# What the language, Python, Pydantic, SQLAlchemy and the generated code keep for themselves.
+REFUSED = {
+    *keyword.kwlist,
+    *"own with by once or anyone nothing always id version created_at updated_at owner".split(),
+    *"dt sa orm str int bool float bytes self copy dict json schema registry metadata construct".split(),
+}
+TEXTS = ["a", "Two", "optional", "{{x}}", '"Two  {% words %} it\'s"', '"\\n"', '"ß☕"', '""', '"a|b = c"', "x" * 36]
+DEFAULTS = {
+    "boolean": ["false", "true", "False"],
+    "email": ["ann@example.com", "Ann.B+c@a-b.example.co.uk"],
+    "url": ["https://example.com", '"http://example.com:8/a?b=c&d={{e}}#f"'],
+    "uuid": ["01980000-0000-7000-8000-000000000000", "01980000-ABCD-7000-8000-00000000000F"],
+}
+WIDEST = {
+    "integer": "-9007199254740991 9007199254740991",
+    "decimal": "-999999999999.999999 999999999999.999999",
+    "money": "-999999999999.99 999999999999.99",
+}
+# Each with letters that match it.
+CLASSES = {"[A-Z]": "Q", "[a-z0-9]": "q7", "[0-9-]": "4-", "[A-Za-z0-9_.-]": "Z.", "[ab]": "ab", "[# ]": "# "}
+CLASSES |= {'[{"%}|]': "{%", "[$()*+?'/]": "$/"}
+LITERALS = "a-Z_/:=, '\"`#~&<!@;%7"
+
+
+class Pen:
+    """What is drawn, and how it is written."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.draw = draw
+        self.comma = self.one([", ", ",", " , "])
+        self.arrow = self.one([" -> ", "->"])
+        self.colon = self.one([": ", ":", " : "])
+        self.bar = self.one([" | ", "|", "| "])
+        self.end = self.one(["\n", "\n", "\r\n"])
+
+    def chance(self, percent: int) -> bool:
+        return self.number(0, 99) >= 100 - percent
+
+    def number(self, low: int, high: int) -> int:
+        return int(self.draw(st.integers(low, high)))
+
+    def one(self, of: Sequence[T]) -> T:
+        return of[self.number(0, len(of) - 1)]
+
+    def some(self, of: Sequence[T], least: int = 0, most: int = 9) -> list[T]:
+        """Some of them, each once, in any order."""
+        rest = list(of)
+        count = self.number(min(least, len(rest)), min(most, len(rest)))
+        return [rest.pop(self.number(0, len(rest) - 1)) for _ in range(count)]
+
+    def all(self, of: Sequence[T]) -> list[T]:
+        return self.some(of, len(of), len(of))
+
+    def name(self, biting: Sequence[str], taken: Collection[str]) -> str:
+        """One that is not taken: one that bites, or any, from two letters to twenty."""
+        free = [name for name in biting if name not in taken and name not in REFUSED]
+        if free and not self.chance(30):
+            return self.one(free)
+        words = [self.one(ascii_lowercase) + self.letters(self.number(0, 7)) for _ in range(self.number(1, 4))]
+        name = "_".join(words)[:20].rstrip("_")
+        while len(name) < 2 or name in taken or name in REFUSED:
+            name = name[:19] + self.letters(1)
+        return name
+
+    def letters(self, count: int) -> str:
+        return "".join(self.one(ascii_lowercase + digits) for _ in range(count))
+
+    def join(self, names: Sequence[str]) -> str:
+        return self.comma.join(names)
+
+    def loud(self, line: str) -> str:
+        """Case does not matter, except in a default and in a pattern."""
+        return self.one([line.upper(), line.title()]) if self.chance(7) else line
+
+    def text(self, lines: Sequence[str]) -> str:
+        written = []
+        for line in lines:
+            if self.chance(8):
+                written.append(self.one(["", "   ", "# guest adds {{ table }}: a -> b", "  # |"]))
+            written.append(line + (self.one([" # {% so %} it is", "  ", " #"]) if self.chance(8) else ""))
+        return self.end.join(written) + self.one([self.end, "", self.end * 2])
+
+
+@dataclass
+class Field:
+    """A field. Its value is what the rules of its thing agree on: all can be kept together."""
+
+    name: str
+    type: str
+    ref: str = ""
+    choices: list[str] = field(default_factory=list)
+    range: str = ""
+    flags: list[str] = field(default_factory=list)
+    default: str = ""
+    pattern: str = ""
+    value: int = 0
+
+    def shown(self, more: int = 0) -> str:
+        """The value, or one that is a little more."""
+        value = self.value + more
+        if self.type in ["decimal", "money"]:
+            places = 3 if self.type == "decimal" else 2
+            return f"{value / 10**places:.{places}f}"
+        if self.type == "time":
+            return f"{value // 60:02}:{value % 60:02}"
+        if self.type in ["date", "datetime"]:
+            return f"{date(1900, 1, 1) + timedelta(value)}" + "T12:30Z" * (self.type == "datetime")
+        return str(value)
+
+    def fits(self, text: str) -> bool:
+        low, high = self.range.split("..") if self.range else ("", "")
+        return int(low or 0) <= len(text) <= int(high or 10000)
+
+
+@dataclass
+class Use:
+    actors: list[str]
+    verb: str
+    kind: str
+    own: bool
+    fields: list[str] = field(default_factory=list)
+    froms: list[str] = field(default_factory=list)
+    to: str = ""
+    once: bool = False
+
+
+@dataclass
+class Thing:
+    name: str
+    plural: str
+    irregular: bool
+    fields: list[Field] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    state: str = ""
+    rules: list[str] = field(default_factory=list)
+
+    def owners(self, own: bool) -> list[str]:
+        return ["owner"] if not own and any(use.own for use in self.uses) else []
+
+
+def plural_of(name: str) -> str:
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return name[:-1] + "ies"
+    return name + ("es" if name.endswith(("s", "x", "z", "ch", "sh")) else "s")
+
+
+def base_of(verb: str) -> str:
+    if verb.endswith("ies"):
+        return verb[:-3] + "y"
+    return verb[:-2] if verb.endswith(("sses", "shes", "ches", "xes", "zzes")) else verb[:-1]
+
+
+# ---- valid interviews
+
+
+@st.composite
+def interviews(draw: Draw) -> Interview:
+    """A valid interview of 1 to 6 things."""
+    pen = Pen(draw)
+    actors = pen.some(ACTORS, 1, 3) if pen.chance(85) else []
+    things: list[Thing] = []
+    for _ in range(pen.one([1, 1, 2, 2, 3, 3, 4, 5, 6])):
+        taken = {word for thing in things for word in [thing.name, thing.plural]}
+        name = pen.name(THINGS, taken)
+        irregular = name in PLURALS or pen.chance(10)
+        plural = PLURALS.get(name, pen.one([f"{name}_set", name])) if irregular else plural_of(name)
+        if plural not in taken:
+            things.append(Thing(name, plural, irregular))
+    for index, thing in enumerate(things):
+        draw_fields(pen, thing, things, index)
+        draw_uses(pen, thing, actors)
+        draw_rules(pen, thing)
+    uses = [written_use(pen, use, thing) for thing in things for use in thing.uses]
+    data = [line for thing in pen.all(things) for line in written_thing(pen, thing)]
+    outputs = [line for thing in things for line in written_outputs(pen, thing, things)]
+    return {
+        "problem": pen.one(PROBLEMS),
+        "use_cases": pen.text(pen.all(uses)),
+        "data": pen.text(data),
+        "outputs": pen.text(pen.all(outputs)),
+        "service_name": pen.one(SERVICES),
+        "database": "sqlite",
+    }
+
+
+def draw_fields(pen: Pen, thing: Thing, things: list[Thing], index: int) -> None:
+    names = [other.name for other in things]
+    # A choice is a class of its own: that of a thing called booking_status is taken.
+    taken = {name.removeprefix(thing.name + "_") for name in names if name.startswith(thing.name + "_")}
+    for _ in range(pen.one([1, 2, 3, 4, 5, 6, 8])):
+        one = Field(pen.name([*FIELDS, *names], taken), pen.one(TYPES))
+        if one.type == "ref":
+            draw_ref(pen, one, things, index)
+        elif one.type == "choice":
+            one.choices = pen.some(WORDS, 2, 5)
+            if one.name in ["out", "page"] or one.name.endswith(("_in", "_out")):
+                one.name = pen.name(["kind", "sort", "sort_of"], taken)
+        else:
+            draw_value(pen, one)
+        odds = {"optional": 25, "unique": 15, "secret": 10, "system": 15}
+        one.flags = pen.all([*one.flags, *[flag for flag in odds if flag not in one.flags and pen.chance(odds[flag])]])
+        if pen.chance(25):
+            draw_default(pen, one)
+        # A ref is stored as its name and _id.
+        taken |= {one.name, f"{one.name}_id", one.name.removesuffix("_id")}
+        thing.fields.append(one)
+
+
+def draw_ref(pen: Pen, one: Field, things: list[Thing], index: int) -> None:
+    """Required only to what is before it, so that each thing can be made."""
+    at = pen.number(0, len(things) - 1)
+    one.ref = things[at].name
+    one.flags = ["optional"] if at >= index else []
+
+
+def draw_value(pen: Pen, one: Field) -> None:
+    if one.type == "text":
+        if pen.chance(25):
+            draw_pattern(pen, one)
+        elif pen.chance(60):
+            low = pen.one([0, 1, 2, 36, 10000])
+            high = pen.one([low + 40, low + 1, low or 1, 100000])
+            one.range = pen.one([f"{low}..{high}", f"..{high}", f"{low}.."])
+    elif one.type in WIDEST:
+        one.value = pen.number(-1000, 1000)
+        if pen.chance(60):
+            ends = WIDEST[one.type].split() if pen.chance(15) else [one.shown(-pen.number(0, 50)), one.shown(50)]
+            one.range = pen.one([f"{ends[0]}..{ends[1]}", f"..{ends[1]}", f"{ends[0]}.."])
+    elif one.type == "time":
+        one.value = pen.number(50, 1000)
+    elif one.type in ["date", "datetime"]:
+        one.flags = list(pen.one([[], [], ["future"], ["past"]]))
+        one.value = {"past": 1000, "future": 90000}.get("".join(one.flags), 40000) + pen.number(0, 10000)
+
+
+def draw_pattern(pen: Pen, one: Field) -> None:
+    """A row of pieces, the first with a choice of letters, so that more than one text matches."""
+    pattern, text = "", ""
+    for at in range(pen.number(1, 5)):
+        piece = pen.one([*LITERALS] if at and pen.chance(50) else list(CLASSES))
+        some = [("", 1), ("+", 2), ("{3}", 3), ("{1,4}", 4)]
+        times, count = pen.one([*some, ("?", 0), ("*", 1), ("{0,2}", 1)] if at else some)
+        # After a blank, "#" would start a comment.
+        if not (piece == "#" and pattern.endswith(" ")):
+            pattern += piece + times
+            text += (CLASSES.get(piece, piece) * 4)[:count]
+    one.pattern = f"^{pattern}$"
+    if pen.chance(40):
+        low, high = max(len(text) - pen.number(0, 2), 0), len(text) + pen.number(1, 3)
+        one.range = pen.one([f"{low}..{high}", f"..{high}", f"{low}.."])
+    if pen.chance(25) and '"' not in text and " #" not in text:
+        one.default = f'"{text}"'
+
+
+def draw_default(pen: Pen, one: Field) -> None:
+    if one.type in SPANS:
+        one.default = one.shown()
+    elif one.type == "text" and not one.pattern:
+        one.default = pen.one([*[text for text in TEXTS if one.fits(text.strip('"'))], ""])
+    elif one.type in DEFAULTS:
+        one.default = pen.one(DEFAULTS[one.type])
+    elif one.choices:
+        one.default = pen.one(one.choices)
+
+
+def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
+    creators = pen.some(actors, 1, 2) if pen.chance(80) else []
+    thing.uses.append(Use(creators, pen.one(CREATES), "create", False))
+    state = draw_state(pen, thing) if pen.chance(40) else None
+    kinds = [(pen.one(KINDS[kind]), kind) for kind in KINDS if pen.chance(40)]
+    if state:
+        verbs = {base_of(verb): verb for verb in [*pen.some(VERBS, 1, 4), pen.name([], REFUSED)[:19].rstrip("_") + "s"]}
+        kinds += [(verb, "transition") for verb in pen.some(list(verbs.values()), 1, 4)]
+    if len(thing.fields) == 1 and state:
+        kinds = [(verb, kind) for verb, kind in kinds if kind != "change"]
+    keys = [one for one in thing.fields if "unique" in one.flags and "secret" not in one.flags]
+    kinds += [("views", f"by {key.name}") for key in keys if key.type in ["text", "integer", "uuid", "email"]]
+    for verb, kind in kinds:
+        own = bool(creators) and pen.chance(40)
+        for whose in [own, not own] if creators and pen.chance(15) else [own]:
+            use = Use(
+                pen.some(creators if whose else actors, 1, 2) if whose or pen.chance(80) else [], verb, kind, whose
+            )
+            if state and kind == "transition":
+                use.froms, use.to = pen.some(state.choices, 1, 3), pen.one(state.choices)
+            thing.uses.append(use)
+    ends = [use.to for use in thing.uses if use.to]
+    for one in thing.fields:
+        if ends and one.choices and one is not state:
+            tell_apart(one, ends[0])
+    for use in thing.uses:
+        draw_clauses(pen, use, thing)
+
+
+def draw_state(pen: Pen, thing: Thing) -> Field:
+    taken = {name for one in thing.fields for name in [one.name, f"{one.name}_id", one.name.removesuffix("_id")]}
+    state = Field(pen.name(["status", "state", "stage", "progress"], taken), "choice")
+    state.choices = pen.some(WORDS, 2, 6)
+    state.default = state.choices[0] if pen.chance(15) else ""
+    state.flags = ["system"] if pen.chance(10) else []
+    thing.state = state.name
+    thing.fields.insert(pen.number(0, len(thing.fields)), state)
+    return state
+
+
+def tell_apart(one: Field, state: str) -> None:
+    """No other choice may have all the states."""
+    one.choices = [word for word in one.choices if word != state]
+    one.choices += ["other"] if len(one.choices) < 2 else []
+    one.default = one.default if one.default in one.choices else ""
+
+
+def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
+    """What follows with and by."""
+    fields = [one for one in thing.fields if one.name != thing.state]
+    needed = [one for one in fields if "optional" not in one.flags and not one.default]
+    shown = [one for one in thing.fields if "secret" not in one.flags]
+    use.once = use.kind in ["create", "transition"] and pen.chance(20)
+    if use.kind == "create":
+        if any("system" in one.flags for one in needed) or pen.chance(40):
+            more = pen.some([one for one in fields if one not in needed])
+            use.fields = [one.name for one in pen.all([*needed, *more])]
+    elif use.kind == "change":
+        if all("system" in one.flags for one in fields) or pen.chance(50):
+            use.fields = [one.name for one in pen.some(fields, 1, 3)]
+    elif use.kind == "transition":
+        use.fields = [one.name for one in pen.some(fields, 0, 3)] if pen.chance(50) else []
+    elif use.kind == "count":
+        # The answer has a "count" of its own.
+        groups = [one.name for one in shown if one.type in ["choice", "boolean", "ref", "text"] and one.name != "count"]
+        use.fields = pen.some([*groups, *thing.owners(use.own)], 0, 3)
+    elif use.kind in ["list", "export"]:
+        times = {one.name: one.type in SPANS for one in shown} | {"created_at": True, "updated_at": True}
+        filters = {"limit", "cursor"} if use.kind == "list" else set()
+        for name in pen.some([*times, *thing.owners(use.own)], 0, 4):
+            mine = {f"{name}_from", f"{name}_to"} if times.get(name) else {name}
+            if not mine & filters:
+                filters |= mine
+                use.fields.append(name)
+    elif use.kind.startswith("by "):
+        use.fields = [use.kind[3:]]
+
+
+def draw_rules(pen: Pen, thing: Thing) -> None:
+    """What is true of the values of the fields may be said of them: so all rules can be kept together."""
+    if pen.chance(25):
+        names = [*[one.name for one in thing.fields], *thing.owners(False)]
+        together = pen.some(names, 2, 3)
+        if len(together) > 1:
+            thing.rules.append(f"one per{pen.colon}{pen.join(together)}")
+        if "owner" in names and pen.chance(10):
+            thing.rules.append(f"one per{pen.colon}owner")
+    free = [one for one in thing.fields if one.name != thing.state]
+    while free and pen.chance(40):
+        left = pen.one(free)
+        others = [one for one in free if (one.type, one.ref) == (left.type, left.ref) and one is not left]
+        right = pen.one(others) if others and pen.chance(70) else None
+        if left.type in SPANS:
+            more = 7 if pen.chance(50) else -7
+            apart = right.value - left.value if right else more
+            word = right.name if right else left.shown(more)
+            if apart:
+                op = pen.one(["<", "<=", "!="] if apart > 0 else [">", ">=", "!="])
+                thing.rules.append(f"always{pen.colon}{left.name}{pen.one([f' {op} ', op])}{word}")
+            continue
+        free.remove(left)
+        if right and not left.default and not right.default and left.type in ["text", "boolean", "choice", "ref"]:
+            free.remove(right)
+            thing.rules.append(f"always{pen.colon}{left.name} != {right.name}")
+        elif left.choices:
+            word = pen.one([word for word in left.choices if word != left.default])
+            if word not in [one.name for one in thing.fields]:
+                thing.rules.append(f"always{pen.colon}{left.name} != {word}")
+
+
+# ---- written down
+
+
+def written_use(pen: Pen, use: Use, thing: Thing) -> str:
+    words = [pen.join(use.actors) or "anyone", use.verb, "own" if use.own else "", pen.one([thing.name, thing.plural])]
+    clause = "with" if use.kind in ["create", "change", "transition"] else "by"
+    clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
+    late = use.once and use.to and pen.chance(50)
+    clauses = pen.all([*clauses, "once"] if use.once and not late else clauses)
+    line = " ".join([word for word in words if word] + clauses)
+    if use.to:
+        line += pen.colon + " or ".join(use.froms) + pen.arrow + use.to
+    return pen.loud(line + " once" * bool(late))
+
+
+def written_thing(pen: Pen, thing: Thing) -> list[str]:
+    head = f"{thing.name} ({thing.plural})" if thing.irregular else thing.name
+    indent = pen.one(["  ", "  ", "    ", " "])
+    lines = [written_field(pen, one) for one in thing.fields] + [pen.loud(rule) for rule in thing.rules]
+    if pen.chance(15):
+        lines = pen.all(lines)
+    return [pen.loud(head + pen.colon.rstrip()), *[indent + line for line in lines]]
+
+
+def written_field(pen: Pen, one: Field) -> str:
+    kind = pen.bar.join(one.choices) or f"{one.type} {one.ref}".strip()
+    line = pen.loud(one.name + pen.colon + " ".join([part for part in [kind, one.range, *one.flags] if part]))
+    return line + f" = {one.default}" * bool(one.default) + f" matching {one.pattern}" * bool(one.pattern)
+
+
+def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
+    """What the frontend of some use cases gets. Those that begin with the same words get the same."""
+    heads: dict[tuple[str, str, bool], list[Use]] = {}
+    for use in thing.uses:
+        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.own), []).append(use)
+    lines = []
+    for (_, verb, own), uses in heads.items():
+        kinds = {use.kind for use in uses}
+        if kinds & {"remove", "count"} or not pen.chance(35):
+            continue
+        words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, "own" if own else ""]
+        head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural])] if word])
+        shown = [name for one in thing.fields for name in seen(pen, one, things)]
+        names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(own)], 1)
+        nothing = kinds <= {"create", "change", "transition"} and pen.chance(25)
+        lines.append(pen.loud(head + pen.colon + ("nothing" if nothing else pen.join(names))))
+    return lines
+
+
+def seen(pen: Pen, one: Field, things: list[Thing]) -> list[str]:
+    """A field, or what lies behind it."""
+    if not one.ref or pen.chance(40):
+        return [one.name]
+    (other,) = (thing for thing in things if thing.name == one.ref)
+    names = [*[field.name for field in other.fields], "id", "created_at", "updated_at"]
+    return [f"{one.name}.{name}" for name in pen.some(names, 1, 4)]
+
+
+# ---- damaged ones
+
+ODD = [
+    "\t",
+    "x",
+    " ",
+    ",",
+    ":",
+    "|",
+    "..",
+    "->",
+    '"',
+    "#",
+    "=",
+    "(",
+    ")",
+    "{{",
+    "{%",
+    "{#",
+    "}}",
+    "%}",
+    "'",
+    "\\",
+    "`",
+    "$",
+]
+ODD += [
+    "é",
+    "İ",
+    "ß",
+    "漢",
+    "🦀",
+    "\u00a0",
+    "\u2028",
+    "\ufeff",
+    "\x0b",
+    "\x0c",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\r",
+    "\n",
+    "\n\n",
+    "_",
+    "-",
+]
+ODD += ["x" * 300, "0", "99999999999999999999", "-1", "<", "{x}", "%s", "^", "["]
+LANGUAGE = """own with by once or anyone nothing always one per matching optional unique secret system future past ref
+true false none adds lists lits views changes removes counts exports frobs frobnicates confirm -> : , | = .. 1..40 ..5
+40..1 0..0 -5..-1 1.5..2 name status id owner version created_at class import self table order items text textt integer
+datetime a b open done < <= != ^[A-Z]$ ^a$ ^(a)$ "two words" " "" 2030-02-30 {{x}} {%x%}""".split(" ")
+
+
+@st.composite
+def damaged(draw: Draw) -> Interview:
+    """An interview with one to three faults, some of which do not matter."""
+    answers: Interview = draw(interviews())
+    pen = Pen(draw)
+    for _ in range(pen.one([1, 1, 2, 3])):
+        question = pen.one(["use_cases", "data", "use_cases", "data", "outputs", "service_name", "problem"])
+        answers[question] = pen.one(FAULTS)(pen, answers[question], "\n".join(answers.values()))
+    return answers
+
+
+def around(pen: Pen, text: str, pattern: str) -> tuple[str, str, str]:
+    """One of the pieces, and what is before and after it."""
+    pieces = list(re.finditer(pattern, text))
+    if not pieces:
+        return text, "", ""
+    piece = pen.one(pieces)
+    return text[: piece.start()], piece[0], text[piece.end() :]
+
+
+def fault_in(pattern: str, others: Callable[[Pen, str], str]) -> Callable[[Pen, str, str], str]:
+    """Drops, doubles, moves or replaces a piece, or puts something before it."""
+
+    def fault(pen: Pen, text: str, whole: str) -> str:
+        before, piece, after = around(pen, text, pattern)
+        other = others(pen, whole)
+        return pen.one(
+            [
+                before + after,
+                before + piece + piece + after,
+                before + other + after,
+                before + other + piece + after,
+                before + after + piece,
+            ]
+        )
+
+    return fault
+
+
+def swapped(pen: Pen, text: str, whole: str) -> str:
+    """A word stands for another one, and that for the first."""
+    one, other = (around(pen, text, r"\w+")[1] for _ in range(2))
+    return re.sub(r"\w+", lambda word: {one: other, other: one}.get(word[0], word[0]), text)
+
+
+def indented(pen: Pen, text: str, whole: str) -> str:
+    before, _, after = around(pen, text, r"(?m)^ *")
+    return before + pen.one([" ", "", "      ", "\t"]) + after
+
+
+def block_gone(pen: Pen, text: str, whole: str) -> str:
+    before, _, after = around(pen, text, r"(?m)^\S.*\n( .*\n?)*")
+    return before + after
+
+
+def cut(pen: Pen, text: str, whole: str) -> str:
+    return text[: pen.number(0, len(text))]
+
+
+FAULTS: list[Callable[[Pen, str, str], str]] = [
+    fault_in(r"\S+", lambda pen, whole: pen.one([around(pen, whole, r"\S+")[1], pen.one(LANGUAGE)]) + " "),
+    fault_in(r"[a-z0-9_]+", lambda pen, whole: around(pen, whole, r"[a-z0-9_]+")[1]),
+    fault_in(r".", lambda pen, whole: pen.one(ODD)),
+    fault_in(r"\W+", lambda pen, whole: pen.one(ODD)),
+    fault_in(r"(?m)^.*\n?", lambda pen, whole: around(pen, whole, r"(?m)^.*\n?")[1]),
+    swapped,
+    indented,
+    block_gone,
+    cut,
+]

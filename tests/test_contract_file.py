@@ -1,0 +1,265 @@
+"""contract/api.txt follows from the answers; what is served otherwise is told, with what it does to clients."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stories import Story, clean, run
+
+ENVIRONMENT = {"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+FILE = "contract/api.txt"
+
+
+@pytest.fixture
+def own(bistro: Story, tmp_path: Path) -> Path:
+    """A bistro to break."""
+    return Path(shutil.copytree(bistro.path, tmp_path / "bistro"))
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def report(service: Path, tools: Path) -> str:
+    """What the generated test says; empty where it passes."""
+    test = ["--quiet", "-p", "no:cacheprovider", "tests/test_contract.py"]
+    done = run(service, tools / "python", "-m", "pytest", *test, **ENVIRONMENT)
+    told = "What is served (+) differs from contract/api.txt (-)" in done.stdout
+    assert done.returncode == told, done.stdout + done.stderr
+    return done.stdout if done.returncode else ""
+
+
+def accept(service: Path, package: str, tools: Path) -> None:
+    """As `make contract` does."""
+    main = f"from {package}.cli import main; main()"
+    served = run(service, tools / "python", "-c", main, "openapi", **ENVIRONMENT)
+    assert served.returncode == 0, served.stderr
+    command = [str(tools / "python"), "tests/contract.py"]
+    subprocess.run(command, cwd=service, env=clean(), input=served.stdout, text=True, check=True)
+
+
+def test_it_follows_from_the_answers(story: Story, tools: Path, tmp_path: Path) -> None:
+    service = Path(shutil.copytree(story.path, tmp_path / "service"))
+    accept(service, story.package, tools)
+    assert (service / FILE).read_text() == story.files()[FILE]
+
+
+def test_it_reads_like_this(tell: Callable[[str], Story]) -> None:
+    operations = re.split(r"\n\n(?=[A-Z]+ /)", tell("bistro").files()[FILE] + tell("clinic").files()[FILE])
+    for operation in [
+        """\
+GET /me/bookings: Guest lists own bookings
+  for guest
+  query
+    limit?: integer 1..100 = 20
+    cursor?: uuid
+    status?: "requested" | "confirmed" | "declined" | "cancelled"
+  answers 200, a page of
+    table.name: text
+    starts_at: datetime
+    party_size: integer
+    status: "requested" | "confirmed" | "declined" | "cancelled"
+  refuses 401, 403, 413, 422""",
+        """\
+DELETE /tables/{id}: Staff removes table
+  for staff
+  answers 204
+  refuses 401, 403, 404, 409, 412, 413, 422""",
+        """\
+GET /me/pets/{id}: Keeper views own pet
+  for keeper
+  answers 200
+    name: text
+    favourite?.name: text
+  refuses 401, 403, 404, 413, 422""",
+    ]:
+        assert operation in operations
+
+
+# The service, changed: the file, what is there, what comes instead, and what the test says then.
+SERVED = {
+    "an operation gone": (
+        "features/table/controller.py",
+        '    "/tables/{id}",\n    summary="Staff removes',
+        '    "/tables/{id}",\n    include_in_schema=False,\n    summary="Staff removes',
+        "DELETE /tables/{id}\n    - DELETE /tables/{id}: Staff removes table\n      breaks clients: it is gone\n",
+    ),
+    "an operation more": (
+        "features/table/controller.py",
+        "@router.post(",
+        '@router.get("/tables/best")\ndef best_table() -> list[str]:\n    return []\n\n\n@router.post(',
+        "GET /tables/best\n    + GET /tables/best: Best Table\n      fine for clients\n",
+    ),
+    "a role gone": (
+        "features/booking/controller.py",
+        'identity.only("staff", "manager")',
+        'identity.only("staff")',
+        "GET /bookings for\n    - for staff, manager\n    + for staff\n"
+        "      breaks clients: some may not call it any more\n",
+    ),
+    "a role more": (
+        "features/booking/controller.py",
+        'identity.only("guest")',
+        'identity.only("guest", "staff")',
+        "POST /bookings for\n    - for guest\n    + for guest, staff\n      fine for clients\n",
+    ),
+    "no login any more": (
+        "features/table/controller.py",
+        '    dependencies=[identity.only("staff")],\n',
+        "",
+        "POST /tables for\n    - for staff\n    + for anyone\n      fine for clients\n",
+    ),
+    "another status": (
+        "features/booking/controller.py",
+        "status_code=201",
+        "status_code=200",
+        "    - answers 201\n    + answers 200\n      breaks clients: another status, or another form\n",
+    ),
+    "a refusal more": (
+        "features/table/controller.py",
+        "problems.responses(413, 422)",
+        "problems.responses(404, 413, 422)",
+        "    + refuses 404, 413, 422\n      breaks clients: another status, or another form\n",
+    ),
+    "a field shown no more": (
+        "features/booking/schemas.py",
+        "    reason: str | None\n",
+        "",
+        "GET /bookings answers\nPOST /bookings answers\nPATCH /me/bookings/{id} answers\n",
+    ),
+    "a field sent no more": (
+        "features/booking/schemas.py",
+        "    note: Text",
+        "    remark: Text",
+        "POST /bookings body\n    - note?: text ..500 | null\n      breaks clients: it is gone\n",
+    ),
+    "a field that must be sent": (
+        "features/table/schemas.py",
+        "    seats: Integer = Field(ge=1, le=12, examples=[1])\n",
+        "    seats: Integer = Field(ge=1, le=12, examples=[1])\n    rank: Integer = Field(examples=[1])\n",
+        "POST /tables body\n    + rank: integer\n      breaks clients: they do not send it\n",
+    ),
+    "a choice more": (
+        "features/booking/model.py",
+        '    CANCELLED = "cancelled"\n',
+        '    CANCELLED = "cancelled"\n    SEATED = "seated"\n',
+        ' | "cancelled" | "seated"\n      breaks clients: what they are shown may surprise them\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SERVED)
+def test_what_is_served_otherwise(own: Path, tools: Path, case: str) -> None:
+    file, old, new, said = SERVED[case]
+    change(own / "src/bistro" / file, old, new)
+    assert said in report(own, tools)
+
+
+def test_a_change_is_accepted(own: Path, tools: Path) -> None:
+    change(own / "src/bistro/features/booking/schemas.py", "ge=1, le=12", "ge=1, le=10")
+    assert "Is it meant? Then `make contract` accepts it there" in report(own, tools)
+    before = (own / FILE).read_text()
+    accept(own, "bistro", tools)
+    assert report(own, tools) == ""
+    # Nothing but that line is written anew, and what was said at the head stays.
+    assert (own / FILE).read_text() == before.replace("integer 1..12\n    note", "integer 1..10\n    note")
+
+
+# An operation of the file as it is, what it is made to say, and what the service does then.
+SENT = [
+    ("    party_size: integer 1..12", "    party_size: integer 1..13", "breaks"),
+    ("    party_size: integer 1..12", "    party_size: integer 0..12", "breaks"),
+    ("    party_size: integer 1..12", "    party_size: integer", "breaks"),
+    ("    party_size: integer 1..12", "    party_size: integer 2..11", "fine"),
+    ("    party_size: integer 1..12", "    party_size?: integer 1..12", "breaks"),
+    ("    party_size: integer 1..12", "    party_size?: integer 1..12 = 2", "breaks"),
+    ("    party_size: integer 1..12", "    party_size: decimal 1..12", "breaks"),
+    ("    starts_at: datetime", "    starts_at: datetime future", "fine"),
+    ("    starts_at: datetime", "    starts_at: date", "breaks"),
+    ("    table: uuid\n", "", "breaks"),
+    ("    note?: text ..500 | null", "    note?: text ..500", "fine"),
+    ("    note?: text ..500 | null", "    note: text ..500 | null", "fine"),
+    ("    note?: text ..500 | null", "    note?: text ..500 | null matching ^a*$", "fine"),
+    ("    note?: text ..500 | null", "    note?: text | null", "breaks"),
+    ("    note?: text ..500 | null\n", "", "fine"),
+]
+SHOWN = [
+    ("    note: text | null", "    note: text", "breaks"),
+    ("    note: text | null", "    note?: text | null", "fine"),
+    ("    party_size: integer", "    party_size: integer | null", "fine"),
+    ("    party_size: integer", "    party_size: text", "breaks"),
+    ('    status: "requested" | ', '    status: "requested" | "asked" | ', "fine"),
+    ('    status: "requested" | ', "    status: ", "breaks"),
+    ("    owner: text\n", "", "fine"),
+    ("    owner: text\n", "    owner: text\n    rating: integer\n", "breaks"),
+]
+QUERY = [
+    ("    table?: uuid\n", "", "fine"),
+    ("    table?: uuid\n", "    table?: uuid\n    party?: integer\n", "breaks"),
+    ("    table?: uuid\n", "    table: uuid\n", "fine"),
+    ("    limit?: integer 1..100 = 20", "    limit?: integer 1..100 = 50", "breaks"),
+    ("    limit?: integer 1..100 = 20", "    limit?: integer 1..200 = 20", "breaks"),
+    ('    status?: "requested" | ', '    status?: "requested" | "asked" | ', "breaks"),
+    ("  answers 200, a page of", "  answers 200, a list of", "breaks"),
+    ("  for staff, manager", "  for anyone", "breaks"),
+    ("  for staff, manager", "  for manager", "fine"),
+    ("  refuses 401, 403, 413, 422", "  refuses 401, 403, 409, 413, 422", "breaks"),
+    ("Staff or manager lists bookings", "Bookings are listed", "fine"),
+]
+TOLD = [
+    *(("POST /bookings: ", "body", *case) for case in SENT),
+    *(("POST /bookings: ", "answers", *case) for case in SHOWN),
+    *(("GET /bookings: ", "", *case) for case in QUERY),
+]
+
+
+def test_what_a_difference_does_to_clients(own: Path, tools: Path) -> None:
+    """Judged all at once, in one process: each case is a contract of its own."""
+    original = (own / FILE).read_text()
+    cases = []
+    for operation, place, old, new, mark in TOLD:
+        start = original.index(f"\n{operation}")
+        start = original.index(f"  {place}", start) if place else start
+        at = original.index(old, start)
+        cases.append((original[:at] + new + original[at + len(old) :], mark))
+    judged = f"""
+import pytest
+from tests import test_contract
+
+CASES = {cases!r}
+
+
+class Edited:
+    def __init__(self, text):
+        self.text = text
+
+    def read_text(self, _):
+        return self.text
+
+
+@pytest.mark.parametrize(("text", "mark"), CASES)
+def test_mark(edge, monkeypatch, text, mark):
+    monkeypatch.setattr(test_contract, "FILE", Edited(text))
+    with pytest.raises(pytest.fail.Exception) as failed:
+        test_contract.test_contract(edge)
+    report = str(failed.value)
+    assert ("breaks clients" in report, "fine for clients" in report) == (mark == "breaks", mark == "fine"), report
+"""
+    (own / "tests/test_marks.py").write_text(judged)
+    test = ["--quiet", "-p", "no:cacheprovider", "tests/test_marks.py"]
+    done = run(own, tools / "python", "-m", "pytest", *test, **ENVIRONMENT)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(TOLD)} passed" in done.stdout
+
+
+def test_an_order_or_a_remark_is_no_difference(own: Path, tools: Path) -> None:
+    file = own / FILE
+    head, *operations = file.read_text().strip().split("\n\n")
+    file.write_text("\n\n".join([head, *reversed(operations)]) + "\n")
+    change(file, "# What clients", "# A remark of ours.\n# What clients")
+    assert report(own, tools) == ""
