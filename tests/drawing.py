@@ -252,6 +252,9 @@ def draw_fields(pen: Pen, thing: Thing, things: list[Thing], index: int) -> None
         else:
             draw_value(pen, one)
         odds = {"optional": 25, "unique": 15, "secret": 10, "system": 15}
+        if len(one.choices or "many") < 4:
+            # A rule might leave only one of them, and then there could be only one such thing.
+            del odds["unique"]
         one.flags = pen.all([*one.flags, *[flag for flag in odds if flag not in one.flags and pen.chance(odds[flag])]])
         if pen.chance(25):
             draw_default(pen, one)
