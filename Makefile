@@ -32,7 +32,10 @@ format: setup ## put the code in form
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
 
+fuzz: setup ## interviews drawn by chance, for FUZZ_MINUTES=60
+	@FUZZ_MINUTES=$${FUZZ_MINUTES:-60} $(BIN)/pytest --quiet tests/test_fuzz.py
+
 bench: setup ## how long it takes, compared
 	@$(BIN)/python tests/benchmarks/run.py
 
-.PHONY: help setup test demo format bench
+.PHONY: help setup test demo format fuzz bench

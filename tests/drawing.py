@@ -408,6 +408,7 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
         if "owner" in names and pen.chance(10):
             thing.rules.append(f"one per{pen.colon}owner")
     free = [one for one in thing.fields if one.name != thing.state]
+    said: set[str] = set()
     while free and pen.chance(40):
         left = pen.one(free)
         others = [one for one in free if (one.type, one.ref) == (left.type, left.ref) and one is not left]
@@ -416,7 +417,9 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
             more = 7 if pen.chance(50) else -7
             apart = right.value - left.value if right else more
             word = right.name if right else left.shown(more)
-            if apart:
+            # The same comparison twice is refused.
+            if apart and left.name + word not in said:
+                said |= {left.name + word, word + left.name}
                 op = pen.one(["<", "<=", "!="] if apart > 0 else [">", ">=", "!="])
                 thing.rules.append(f"always{pen.colon}{left.name}{pen.one([f' {op} ', op])}{word}")
             continue

@@ -207,6 +207,8 @@ BOOKING = f"{OWN_BOOKING} owner*"
 def test_the_contract_of_bistro_follows_from_its_answers(bistro: Story, tools: Path) -> None:
     assert told(contract_of(bistro, tools)) == {
         "POST /bookings": ("table* starts_at* ends_at* party_size* note phone", f"201 {BOOKING}"),
+        "GET /bookings/counts": ("", "200 [status* count*]"),
+        "GET /bookings.csv": ("?starts_at_from ?starts_at_to", "200"),
         "GET /me/bookings": (
             "?limit ?cursor ?status",
             "200 items*([table*(name*) starts_at* party_size* status*]) next*",
