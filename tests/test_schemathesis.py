@@ -1,0 +1,68 @@
+"""Schemathesis, with every check it has, against served services: what the contract says is what they do."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from stories import BIN, ROOT, Story, clean, run
+
+# A longer run: SCHEMATHESIS_EXAMPLES=100.
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "10")
+
+
+@contextmanager
+def served(service: Path, package: str, tools: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [tools / "python", "-c", f"from {package}.cli import main; main()", "dev", "--port", port]
+    log = service / "served.log"
+    with log.open("w") as file:
+        environment = clean() | {"PYTHONPATH": "src"}
+        process = subprocess.Popen(command, cwd=service, env=environment, stdout=file, stderr=file)
+    try:
+        for _ in range(150):
+            assert process.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready").close()
+                break
+            except urllib.error.URLError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def token(service: Path, package: str, tools: Path) -> str:
+    """Of somebody who may do everything."""
+    code = f"""from {package}.web import identity; from {package}.settings import read_settings
+print(identity.make_token(read_settings(environment="development"), "ann", *identity.ROLES))"""
+    return run(service, tools / "python", "-c", code, PYTHONPATH="src").stdout.strip()
+
+
+@pytest.mark.parametrize("who", ["everybody", "nobody"])
+@pytest.mark.parametrize("name", ["bistro", "parcels", "shop"])
+def test_nothing_is_found(tell: Callable[[str], Story], tools: Path, tmp_path: Path, name: str, who: str) -> None:
+    story = tell(name)
+    service = Path(shutil.copytree(story.path, tmp_path / name))
+    sent = token(service, story.package, tools) if who == "everybody" else "nonsense"
+    with served(service, story.package, tools) as url:
+        done = run(
+            tmp_path,
+            BIN / "schemathesis",
+            *["--config-file", ROOT / "tests/schemathesis.toml", "run", f"{url}/openapi.json"],
+            *["--checks", "all", "--max-examples", EXAMPLES, "--seed", "1", "--generation-database", "none"],
+            TOKEN=sent,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 generated" not in done.stdout and " passed" in done.stdout
