@@ -246,6 +246,8 @@ def things(draw: st.DrawFn) -> str:
         sides = peers + LITERALS.get(kinds[left], [])
         if sides:
             lines.append(f"  always: {left} {draw(st.sampled_from(operators))} {draw(st.sampled_from(sides))}")
+            # The same twice is refused.
+            lines = list(dict.fromkeys(lines))
     if draw(st.booleans()):
         group = draw(st.lists(st.sampled_from([*kinds, "status", "owner"]), min_size=2, max_size=3, unique=True))
         lines.append(f"  one per: {', '.join(group)}")
@@ -307,8 +309,9 @@ def tiny_things(draw: st.DrawFn) -> tuple[str, Thing]:
         op = draw(st.sampled_from(list(COMPARE))) if fields["f0"]["type"] == "integer" else "!="
         literal = fields["f0"]["type"] == "integer" and draw(st.booleans())
         rule = {"left": left, "op": op, "right": str(draw(st.integers(0, 5))) if literal else right, "literal": literal}
-        always.append(rule)
-        lines.append(f"  always: {left} {op} {rule['right']}")
+        if rule not in always:
+            always.append(rule)
+            lines.append(f"  always: {left} {op} {rule['right']}")
     return "\n".join(lines) + "\n", {"field": fields, "always": always}
 
 

@@ -23,7 +23,14 @@ def served(service: Path, package: str, tools: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = [tools / "python", "-c", f"from {package}.cli import main; main()", "dev", "--port", port]
+    command: list[str | Path] = [
+        tools / "python",
+        "-c",
+        f"from {package}.cli import main; main()",
+        "dev",
+        "--port",
+        port,
+    ]
     log = service / "served.log"
     with log.open("w") as file:
         environment = clean() | {"PYTHONPATH": "src"}
@@ -60,7 +67,10 @@ def test_nothing_is_found(tell: Callable[[str], Story], tools: Path, tmp_path: P
         done = run(
             tmp_path,
             BIN / "schemathesis",
-            *["--config-file", ROOT / "tests/schemathesis.toml", "run", f"{url}/openapi.json"],
+            "--config-file",
+            ROOT / "tests/schemathesis.toml",
+            "run",
+            f"{url}/openapi.json",
             *["--checks", "all", "--max-examples", EXAMPLES, "--seed", "1", "--generation-database", "none"],
             TOKEN=sent,
         )
