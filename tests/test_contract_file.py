@@ -178,7 +178,7 @@ SENT = [
     ("    party_size: integer 1..12", "    party_size?: integer 1..12", "breaks"),
     ("    party_size: integer 1..12", "    party_size?: integer 1..12 = 2", "breaks"),
     ("    party_size: integer 1..12", "    party_size: decimal 1..12", "breaks"),
-    ("    starts_at: datetime", "    starts_at: datetime future", "fine"),
+    ("    ends_at: datetime", "    ends_at: datetime future", "fine"),
     ("    starts_at: datetime", "    starts_at: date", "breaks"),
     ("    table: uuid\n", "", "breaks"),
     ("    note?: text ..500 | null", "    note?: text ..500", "fine"),
