@@ -9,7 +9,6 @@ A failing interview is left in .hypothesis/found.yml. What was found once is kep
 import json
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -70,17 +69,6 @@ def fuzz(strategy: SearchStrategy[Interview], check: Callable[[Interview], None]
 
 
 @pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as it is now, and as it stays while the fuzzer runs."""
-    source = tmp_path_factory.mktemp("fuzz") / "source"
-    source.mkdir()
-    shutil.copy(ROOT / "copier.yml", source)
-    for folder in ["hooks", "template"]:
-        shutil.copytree(ROOT / folder, source / folder)
-    return source
-
-
-@pytest.fixture(scope="session")
 def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What mypy remembers from service to service."""
     return tmp_path_factory.getbasetemp() / "mypy"
@@ -113,17 +101,17 @@ class Reader:
 
 
 @pytest.fixture(scope="session")
-def reader(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    with Worker(src_path=str(source), dst_path=tmp_path_factory.mktemp("nothing")) as worker:
+def reader(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    with Worker(src_path=str(template), dst_path=tmp_path_factory.mktemp("nothing")) as worker:
         yield Reader(worker)
 
 
 @contextmanager
-def generated(source: Path, answers: Interview) -> Iterator[Path]:
+def generated(template: Path, answers: Interview) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         service = Path(folder) / "service"
         try:
-            run_copy(str(source), service, data=answers, defaults=True, unsafe=False, quiet=True)
+            run_copy(str(template), service, data=answers, defaults=True, unsafe=False, quiet=True)
         except Exception:
             assert not service.exists()
             raise
@@ -202,17 +190,17 @@ def test_use_cases_get_a_starter_that_is_accepted(reader: Reader) -> None:
     fuzz(interviews(), check, examples=40, share=0.05)
 
 
-def test_valid_interviews_generate(source: Path, tools: Path) -> None:
+def test_valid_interviews_generate(template: Path, tools: Path) -> None:
     def check(answers: Interview) -> None:
-        with generated(source, answers) as service:
+        with generated(template, answers) as service:
             assert_clean(service, tools, answers)
 
     fuzz(interviews(), check, examples=6, share=0.35)
 
 
-def test_valid_interviews_keep_their_promises(source: Path, tools: Path, types: Path) -> None:
+def test_valid_interviews_keep_their_promises(template: Path, tools: Path, types: Path) -> None:
     def check(answers: Interview) -> None:
-        with generated(source, answers) as service:
+        with generated(template, answers) as service:
             assert_promises_kept(service, tools, types)
 
     fuzz(interviews(), check, examples=2, share=0.3)
@@ -227,23 +215,23 @@ def test_damaged_interviews_are_told_why(reader: Reader) -> None:
     fuzz(damaged(), check, examples=150, share=0.1)
 
 
-def test_damaged_interviews_leave_nothing_or_a_service(source: Path, reader: Reader, tools: Path) -> None:
+def test_damaged_interviews_leave_nothing_or_a_service(template: Path, reader: Reader, tools: Path) -> None:
     def check(answers: Interview) -> None:
         question, said = reader.refusal(answers)
         if said:
             told = re.escape(f"Validation error for question '{question}': {said}")
-            with pytest.raises(ValueError, match=f"^{told}$"), generated(source, answers):
+            with pytest.raises(ValueError, match=f"^{told}$"), generated(template, answers):
                 pass
         else:
-            with generated(source, answers) as service:
+            with generated(template, answers) as service:
                 assert_clean(service, tools, answers)
 
     fuzz(damaged(), check, examples=12, share=0.1)
 
 
 @pytest.mark.parametrize("name", FUZZED)
-def test_what_the_fuzzer_found(source: Path, tools: Path, types: Path, name: str) -> None:
+def test_what_the_fuzzer_found(template: Path, tools: Path, types: Path, name: str) -> None:
     answers = yaml.safe_load((ROOT / f"tests/fuzzed/{name}.yml").read_text())
-    with generated(source, answers) as service:
+    with generated(template, answers) as service:
         assert_clean(service, tools, answers)
         assert_promises_kept(service, tools, types)

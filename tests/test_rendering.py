@@ -22,7 +22,10 @@ ALWAYS = """
     tests/conftest.py tests/test_migrations.py tests/test_problems.py tests/world.py
 """
 WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_access.py"
-WHERE_SOMEBODY = {" exports ": "src/PACKAGE/web/exports.py", " once": "src/PACKAGE/web/idempotency.py"}
+WHERE_SOMEBODY = {
+    " exports ": "src/PACKAGE/web/exports.py tests/test_exports.py",
+    " once": "src/PACKAGE/web/idempotency.py",
+}
 ROOMS = ["__init__", "controller", "service", "repository", "schemas", "model", "errors"]
 # Each thing, and which of its layers refuse something: controller, service, repository.
 REFUSING = {
@@ -46,7 +49,8 @@ def test_the_tree_is_complete(story: Story) -> None:
     expected = ALWAYS.split()
     if story.name != "notes":
         expected += WHERE_SOMEBODY_LOGS_IN.split()
-    expected += [path for verb, path in WHERE_SOMEBODY.items() if verb in story.answers["use_cases"]]
+    for verb, paths in WHERE_SOMEBODY.items():
+        expected += paths.split() if verb in story.answers["use_cases"] else []
     for thing, layers in (words.split(":") for words in REFUSING[story.name].split()):
         expected += [f"src/PACKAGE/features/{thing}/{room}.py" for room in ROOMS]
         tested = [layer for layer in ["controller", "service", "repository"] if layer[0] in layers]
@@ -118,7 +122,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 66
-    assert lines <= 3350
+    assert lines <= 3400
 
 
 # ---- the same, however it is asked for, and without trust

@@ -148,6 +148,33 @@ REPOSITORY = "src/bistro/features/booking/repository.py"
         ),
         pytest.param("src/bistro/web/transaction.py", "engine.begin()", "engine.connect()", id="nothing is kept"),
         pytest.param(
+            "src/bistro/features/booking/schemas.py",
+            "starts_at: Annotated[Instant, FUTURE]",
+            "starts_at: Instant",
+            id="the past is let in",
+        ),
+        pytest.param(
+            "src/bistro/features/booking/schemas.py",
+            'Annotated[Instant, always(">", "starts_at")]',
+            "Instant",
+            id="what is always true is not judged",
+        ),
+        pytest.param(
+            "migrations/versions/0001_first.py",
+            '        sa.UniqueConstraint("table_id", "starts_at", name="uq_bookings_table_id_starts_at"),\n',
+            "",
+            id="two have what one may have",
+        ),
+        pytest.param(
+            "src/bistro/web/idempotency.py", "connection.execute(claim).rowcount == 0", "False", id="done twice"
+        ),
+        pytest.param("src/bistro/web/idempotency.py", "first.body_hash != sent", "False", id="another body, once"),
+        pytest.param("src/bistro/web/exports.py", '("=", "+", ', '("+", ', id="a formula that runs"),
+        pytest.param("src/bistro/web/exports.py", "itertools.islice(rows, BATCH)", "rows", id="all rows at once"),
+        pytest.param(
+            REPOSITORY, "counted(model.Booking, model.Booking.status)", "counted(model.Booking)", id="groups lost"
+        ),
+        pytest.param(
             "src/bistro/web/identity.py",
             'options={"require"',
             'options={"verify_signature": False, "require"',
@@ -266,6 +293,16 @@ def contract_of(story: Story, tools: Path) -> dict[str, Any]:
 
 
 # ---- its commands
+
+
+def test_the_contract_says_what_headers_do(tell: Callable[[str], Story], tools: Path) -> None:
+    paths = contract_of(tell("shop"), tools)["paths"]
+    once = "With the same `Idempotency-Key` and body, it is done once, and answered with the first answer."
+    version = "With `If-Match`, changes only the version of that ETag."
+
+    assert paths["/products"]["post"]["description"] == once
+    assert paths["/me/products/{id}/publish"]["post"]["description"] == f"{version} {once}"
+    assert paths["/me/products/{id}"]["patch"]["description"] == version
 
 
 @pytest.fixture
