@@ -52,11 +52,11 @@ def bistro(tell: Callable[[str], Story]) -> Story:
 
 
 @pytest.fixture(scope="session")
-def tools(bistro: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the programs are that check a generated service: what bistro depends on is enough for all."""
+def tools(tell: Callable[[str], Story], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the programs are that check a generated service: what this one depends on is enough for all."""
     venv = tmp_path_factory.mktemp("tools") / "venv"
     install = ["pip", "install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
     for command in [["venv", str(venv)], install]:
-        done = run(bistro.path, BIN / "uv", *command)
+        done = run(tell("bistro_postgresql").path, BIN / "uv", *command)
         assert done.returncode == 0, done.stderr
     return venv / "bin"

@@ -30,6 +30,7 @@ ROOMS = ["__init__", "controller", "service", "repository", "schemas", "model", 
 # Each thing, and which of its layers refuse something: controller, service, repository.
 REFUSING = {
     "bistro": "table:cr booking:csr",
+    "bistro_postgresql": "table:cr booking:csr",
     "shop": "product:csr category:csr review:csr badge:cr",
     "helpdesk": "ticket:csr note:csr",
     "parcels": "parcel:csr scan:csr",
@@ -51,6 +52,7 @@ def test_the_tree_is_complete(story: Story) -> None:
         expected += WHERE_SOMEBODY_LOGS_IN.split()
     for verb, paths in WHERE_SOMEBODY.items():
         expected += paths.split() if verb in story.answers["use_cases"] else []
+    expected += ["tests/postgres.py"] if story.answers["database"] == "postgresql" else []
     for thing, layers in (words.split(":") for words in REFUSING[story.name].split()):
         expected += [f"src/PACKAGE/features/{thing}/{room}.py" for room in ROOMS]
         tested = [layer for layer in ["controller", "service", "repository"] if layer[0] in layers]
@@ -108,14 +110,18 @@ def test_the_answers_are_remembered(story: Story) -> None:
 
 def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
     """Nobody logs in to leave a note, nobody owns one, and it goes nowhere."""
-    words = (
-        r"jwt (?<!an.)identity token role bearer token_secret \b401 \b403 unauth principal staff guest postgres psycopg"
-    )
+    words = r"jwt (?<!an.)identity token role bearer token_secret \b401 \b403 unauth principal staff guest"
     of_the_code = rf"{words} owner transition \bmove booking \benum"
     for name, text in tell("notes").files().items():
         # The README tells of all rooms, and tests/contract.py reads any contract.
         unchosen = words if name in ["README.md", "tests/contract.py"] else of_the_code
         assert re.findall(rf"(?i)\w*(?:{'|'.join(unchosen.split())})\w*", text) == [], name
+
+
+def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
+    other = "sqlite|pragma" if story.answers["database"] == "postgresql" else "postgres|psycopg|pgserver"
+    for name, text in story.files().items():
+        assert re.findall(rf"(?i)\w*(?:{other})\w*", text) == [], name
 
 
 def test_bistro_is_small(bistro: Story) -> None:
