@@ -233,7 +233,7 @@ def interviews(draw: Draw) -> Interview:
         "data": pen.text(data),
         "outputs": pen.text(pen.all(outputs)),
         "service_name": pen.one(SERVICES),
-        "database": "sqlite",
+        "database": pen.one(["sqlite", "postgresql"]),
     }
 
 

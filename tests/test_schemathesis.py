@@ -23,14 +23,10 @@ def served(service: Path, package: str, tools: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command: list[str | Path] = [
-        tools / "python",
-        "-c",
-        f"from {package}.cli import main; main()",
-        "dev",
-        "--port",
-        port,
-    ]
+    main = f"from {package}.cli import main; main()"
+    command = [str(tools / "python"), "-c", main, "dev", "--port", port]
+    if (service / "tests/postgres.py").exists():
+        command = [command[0], "tests/postgres.py", *command]
     log = service / "served.log"
     with log.open("w") as file:
         environment = clean() | {"PYTHONPATH": "src"}

@@ -1,9 +1,9 @@
 """Is the process alive, and can it do its work? For whoever runs it, not part of the contract."""
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 
-from . import transaction
+from . import problems, transaction
 
 router = APIRouter(prefix="/health", include_in_schema=False)
 
@@ -15,6 +15,10 @@ async def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(request: Request) -> dict[str, str]:
-    with transaction.reading(request) as connection:
-        connection.execute(sa.text("SELECT version_num FROM alembic_version")).one()
+    """Whether there is a database, and a migrated one."""
+    try:
+        with transaction.reading(request) as connection:
+            connection.execute(sa.text("SELECT version_num FROM alembic_version")).one()
+    except sa.exc.SQLAlchemyError as error:
+        raise HTTPException(503, headers={"Retry-After": problems.RETRY_AFTER}) from error
     return {"status": "ok"}
