@@ -408,7 +408,9 @@ def test_help_shows_what_follows(asked: Asked) -> None:
     answers = {
         question: asked.default(question, use_cases=asked.default("use_cases")) for question in ["use_cases", "data"]
     }
-    assert "\n  staff adds table " in asked.help("outputs", **answers)
+    shown = asked.help("outputs", **answers)
+    assert "id, created_at, updated_at and:" in shown
+    assert "\n  staff adds table; staff changes table; anyone lists tables\n      name, seats\n" in shown
     lines = [" ".join(line.split()) for line in asked.help("service_name", **answers).splitlines()]
     assert "PATCH /tables/{id} staff 200 401 403 404 409 412 422" in lines
 
@@ -424,9 +426,20 @@ def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
     # That a body may be too large goes without saying.
     told = {" ".join([*words, *[no for no in refusals.split(", ") if no != "413"]]) for *words, refusals in found}
 
-    shown = [" ".join(line.split()) for line in asked.help("service_name", **story(name)).splitlines()]
+    # What is too long for its column goes on in the next line.
+    rows = re.sub(r"\n {12,}", " ", asked.help("service_name", **story(name)))
+    shown = [" ".join(line.split()) for line in rows.splitlines()]
 
     assert {line for line in shown if line.split(" ")[0] in ["GET", "POST", "PATCH", "DELETE"]} == told
+
+
+@pytest.mark.parametrize("name", ["bistro", "notes", "shop", "clinic", "parcels", "helpdesk", "awkward"])
+def test_help_fits_a_terminal(asked: Asked, name: str) -> None:
+    """80 columns. Copier begins the first line with a sign of its own."""
+    for question in ["problem", "use_cases", "data", "outputs", "service_name", "database"]:
+        first, *others = asked.help(question, **story(name)).splitlines()
+        assert [line for line in others if len(line) > 78] == []
+        assert len(first) <= 75
 
 
 # ---- on the command line, in the terminal, on an update
@@ -598,7 +611,9 @@ def test_a_newcomer_accepts_the_example(interview: Path, tmp_path: Path) -> None
     for seed in ["What is the user trying to do?", "What data do we need?", "What output makes sense"]:
         terminal.reads(seed)
         terminal.accepts()
-    terminal.reads("This is the contract that follows", "/me/bookings/{id}/cancel", "What do you call the service?")
+    terminal.reads(
+        "This is the contract that your answers make", "/me/bookings/{id}/cancel", "What do you call the service?"
+    )
     terminal.child.send("\r")
     terminal.reads("Where does the data live?")
     terminal.child.send("\r")
@@ -619,7 +634,7 @@ def test_a_newcomer_mends_a_mistake(interview: Path, tmp_path: Path) -> None:
     terminal.accepts()
     terminal.reads("What data do we need?", "goose (geese):", "name: text 1..200")
     terminal.accepts()
-    terminal.reads("What output makes sense", "keeper adds goose", "id, created_at, updated_at, name")
+    terminal.reads("What output makes sense", "id, created_at, updated_at and:", "keeper adds goose", "name")
     terminal.accepts()
     terminal.reads("/geese", "What do you call the service?")
     terminal.child.send("\r")
