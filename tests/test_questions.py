@@ -376,7 +376,7 @@ def test_own_use_cases_get_a_starter(asked: Asked) -> None:
         "  name: text 1..200\n"
         "  pen: ref pen\n"
         "  bought_at: datetime\n"
-        "  price: text 1..200 optional system\n"
+        "  price: money 0.. optional system\n"
         "  phase: hungry | fed | sold\n"
         "\n"
         "pen:\n"
@@ -387,9 +387,35 @@ def test_own_use_cases_get_a_starter(asked: Asked) -> None:
     )
 
 
+def test_a_starter_guesses_from_names(asked: Asked) -> None:
+    use_cases = """
+    member adds loan with due_on, pickup_date, seen_at, on, email, deposit, shop_link
+    member lists own loans by due_on, condition
+    member counts own loans by price
+    staff views member_card by e_mail
+    staff adds member_card
+    """
+    assert asked.default("data", use_cases=use_cases) == (
+        "loan:\n"
+        "  due_on: date\n"
+        "  pickup_date: date\n"
+        "  seen_at: datetime\n"
+        "  on: text 1..200\n"
+        "  email: email\n"
+        "  deposit: money 0..\n"
+        "  shop_link: url\n"
+        "  condition: text 1..200 optional  # nobody sends it yet\n"
+        "  price: text 1..200 optional  # nobody sends it yet\n"
+        "\n"
+        "member_card:\n"
+        "  e_mail: email unique"
+    )
+
+
 @pytest.mark.parametrize(
     "use_cases",
     [
+        "staff adds aa with due_on, due_on_from, price\nstaff lists aa by due_on, due_on_from, price, price_to",
         "staff adds aa with bb\nstaff adds bb with cc\nstaff adds cc with aa",
         "staff adds aa with bb, bb_id\nstaff adds bb\nstaff changes bb",
         "staff adds aa with aa\nstaff lists aa by limit, cursor, x_at",
