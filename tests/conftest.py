@@ -2,7 +2,8 @@
 
 import functools
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,15 @@ def bistro(tell: Callable[[str], Story]) -> Story:
 
 
 @pytest.fixture(scope="session")
-def tools(tell: Callable[[str], Story], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the programs are that check a generated service: what this one depends on is enough for all."""
-    venv = tmp_path_factory.mktemp("tools") / "venv"
-    install = ["pip", "install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
-    for command in [["venv", str(venv)], install]:
-        done = run(tell("bistro_postgresql").path, BIN / "uv", *command)
-        assert done.returncode == 0, done.stderr
-    return venv / "bin"
+def tools(tell: Callable[[str], Story]) -> Iterator[Path]:
+    """Where the programs are that check a generated service: what this one depends on is enough for all.
+
+    Not in a folder of pytest: it shuts them to other users, and PostgreSQL, which is one of them, never runs as root.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        venv = Path(folder) / "venv"
+        install = ["install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
+        for command in [["venv", str(venv)], ["pip", *install]]:
+            done = run(tell("bistro_postgresql").path, BIN / "uv", *command)
+            assert done.returncode == 0, done.stderr
+        yield venv / "bin"

@@ -1,0 +1,185 @@
+"""Answers change, and the data with them: the next migration is written, and keeps the rows that are there."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from copier import run_copy
+from stories import BIN, Story, run
+
+SOURCE = """\
+import sys
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from bistro.app import create_app
+from bistro.database import open_database
+from bistro.features.booking.model import Booking
+from bistro.features.table.model import Table
+from tests.world import World
+"""
+# The service before the change: a table and a booking of it, and what the database says of them later.
+FILL = """
+from bistro.cli import run_migrate
+from bistro.settings import read_settings
+settings = read_settings(environment="development")
+run_migrate(settings)
+app = create_app(settings)
+world = World(app, None)
+world.make_booking(party_size=12, note="stays")
+app.state.engine.dispose()
+"""
+MIGRATE = """
+from bistro.cli import run_migrate
+from bistro.settings import read_settings
+settings = read_settings(environment="development")
+run_migrate(settings)
+with open_database(settings.database_url).begin() as connection:
+    rows = connection.exec_driver_sql(
+        "SELECT tables.name, note, party_size, allergies FROM bookings JOIN tables ON tables.id = table_id"
+    )
+    print([tuple(row) for row in rows])
+    connection.exec_driver_sql("UPDATE bookings SET party_size = 20, status = 'seated'")
+    for wrong in ["party_size = 21", "status = 'cooked'", "allergies = '" + "x" * 201 + "'"]:
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(f"UPDATE bookings SET {wrong}")
+        except sa.exc.IntegrityError as error:
+            print(re.search(r"ck_bookings_\\w+", str(error))[0])
+"""
+
+
+def changed(answers: dict[str, str]) -> dict[str, str]:
+    """A field and a thing more, one field less, a wider bound, a choice more, a name that need not be unique."""
+    uses, data = answers["use_cases"], answers["data"]
+    for old, new in [
+        ("note, phone once", "note, phone, allergies once"),
+        ("declines booking with reason:", "declines booking:"),
+    ]:
+        assert old in uses
+        uses = uses.replace(old, new)
+    for old, new in [
+        ("party_size: integer 1..12", "party_size: integer 1..20"),
+        ("note: text ..500 optional", "note: text ..500 optional\n  allergies: text ..200 optional"),
+        ("  reason: text ..200 optional system\n", ""),
+        ("| cancelled", "| cancelled | seated"),
+        ("text 1..40 unique", "text 1..40"),
+    ]:
+        assert old in data
+        data = data.replace(old, new)
+    uses += "\nstaff seats booking: confirmed -> seated\nstaff adds menu\nanyone lists menus"
+    data += "\nmenu:\n  title: text 1..80\n  table: ref table optional\n"
+    return answers | {"use_cases": uses, "data": data}
+
+
+class Owner:
+    """Somebody in their service."""
+
+    def __init__(self, home: Path, tools: Path) -> None:
+        self.home, self.tools = home, tools
+
+    def runs(self, *command: str | Path, **environment: str) -> tuple[int, str]:
+        environment = {"PYTHONPATH": "src:.", "PYTHONDONTWRITEBYTECODE": "1"} | environment
+        done = run(self.home, self.tools / command[0], *command[1:], **environment)
+        return done.returncode, done.stdout + done.stderr
+
+    def tests(self, *which: str) -> tuple[int, str]:
+        return self.runs("python", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *which)
+
+    def migration(self, name: str) -> str:
+        """As `make migration` does."""
+        status, told = self.runs("python", "-m", "tests.migration", name)
+        assert status == 0, told
+        for command in [["check", "--fix"], ["format"]]:
+            assert run(self.home, BIN / "ruff", *command, "--quiet", "migrations").returncode == 0
+        return told
+
+    def versions(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in (self.home / "migrations/versions").glob("*.py")}
+
+
+@pytest.fixture(scope="session")
+def owners(
+    tell: Callable[[str], Story], template: Path, tools: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Owner]:
+    """Both after the change, with the first migration as it was before, and the second one written."""
+    owners = {}
+    for name in ["bistro", "bistro_postgresql"]:
+        story = tell(name)
+        home = tmp_path_factory.mktemp(name) / "bistro"
+        run_copy(str(template), home, data=changed(story.answers), defaults=True, unsafe=False, quiet=True)
+        # An update writes no migration.
+        first = "migrations/versions/0001_first.py"
+        shutil.copy(story.path / first, home / first)
+        owners[name] = Owner(home, tools)
+        status, told = owners[name].tests("tests/test_migrations.py")
+        assert status == 1
+        assert 'Write what has changed: make migration name="what changes"' in told, told
+        assert "0002_seats_and_menus.py\n" in owners[name].migration("seats and menus")
+    return owners
+
+
+BOTH = pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
+
+
+@BOTH
+def test_it_says_all_that_changed(owners: dict[str, Owner], name: str) -> None:
+    status, told = owners[name].tests()
+    assert status == 0, told
+    assert "Nothing to write" in owners[name].migration("nothing")
+    assert len(owners[name].versions()) == 2
+    for check in [["format", "--check"], ["check"]]:
+        assert run(owners[name].home, BIN / "ruff", *check, "--no-cache").returncode == 0
+
+
+@BOTH
+def test_it_says_where_to_decide(owners: dict[str, Owner], name: str) -> None:
+    upgrade = owners[name].versions()["0002_seats_and_menus.py"].split("def downgrade")[0]
+    asked = re.findall(r"# ([A-Z].*)\n +batch_op\.(\w+)\(\s*(?:batch_op\.f\()?\"(\w+)", upgrade)
+    broken = "A row that breaks this stops the migration: if it is narrower than before, mend the rows first."
+    assert asked == [
+        (broken, "create_check_constraint", "ck_bookings_party_size"),
+        (broken, "create_check_constraint", "ck_bookings_status"),
+        ("What it holds is lost. If it has a new name: rename it here instead.", "drop_column", "reason"),
+    ]
+
+
+def test_a_history_moves_to_the_other_database(owners: dict[str, Owner], tmp_path: Path) -> None:
+    """Whoever changes the answer takes along what was written on the former one."""
+    for to, of in [("bistro", "bistro_postgresql"), ("bistro_postgresql", "bistro")]:
+        moved = Owner(tmp_path / to, owners[to].tools)
+        shutil.copytree(owners[to].home, moved.home)
+        for name, text in owners[of].versions().items():
+            (moved.home / "migrations/versions" / name).write_text(text)
+        status, told = moved.tests("tests/test_migrations.py", "tests/features")
+        assert status == 0, told
+
+
+@BOTH
+def test_rows_stay(
+    owners: dict[str, Owner], tell: Callable[[str], Story], tools: Path, name: str, tmp_path: Path
+) -> None:
+    """Of the table, too, that SQLite makes anew, and of those that refer to it."""
+    before = Owner(Path(shutil.copytree(tell(name).path, tmp_path / "before")), tools)
+    after = owners[name]
+    wrapped: list[str | Path] = ["python", "-c"]
+    if name == "bistro":
+        environment = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db"}
+        status, told = before.runs(*wrapped, SOURCE + FILL, **environment)
+        assert status == 0, told
+        status, told = after.runs(*wrapped, "import re\n" + SOURCE + MIGRATE, **environment)
+    else:
+        # One server for both, which lives as long as the second one needs it.
+        script = f'{before.tools}/python -c "$FILL" && cd {after.home} && {after.tools}/python -c "$MIGRATE"'
+        environment = {"FILL": SOURCE + FILL, "MIGRATE": "import re\n" + SOURCE + MIGRATE}
+        status, told = before.runs("python", "tests/postgres.py", "sh", "-c", script, **environment)
+    assert status == 0, told
+    assert told.splitlines()[-4:] == [
+        "[('000000', 'stays', 12, None)]",
+        "ck_bookings_party_size",
+        "ck_bookings_status",
+        "ck_bookings_allergies",
+    ]
