@@ -27,7 +27,7 @@ from hypothesis.strategies import SearchStrategy
 from stories import BIN, ROOT, run
 
 QUESTIONS = ["problem", "use_cases", "data", "outputs", "service_name"]
-LINE = r'(use_cases |data )?line \d+( \(\+\d+ more\))?(: ".*?")?( |: |\? )\S.*\S'
+LINE = r'(use_cases |data )?line \d+(: ".*?")?( |: |\? )\S.*\S'
 SENTENCES = dict.fromkeys(QUESTIONS[1:4], LINE) | {
     "problem": r"(One sentence|One line|Say in one sentence).*\.",
     "service_name": r'".*"(\?| is) \S.*\S',
