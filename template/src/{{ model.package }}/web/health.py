@@ -20,5 +20,6 @@ def ready(request: Request) -> dict[str, str]:
         with transaction.reading(request) as connection:
             connection.execute(sa.text("SELECT version_num FROM alembic_version")).one()
     except sa.exc.SQLAlchemyError as error:
+        problems.log.error("not ready: %s", getattr(error, "orig", error))
         raise HTTPException(503, headers={"Retry-After": problems.RETRY_AFTER}) from error
     return {"status": "ok"}
