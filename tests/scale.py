@@ -1,0 +1,209 @@
+"""Copied into a generated service and run there: how its lists, counts, exports and views read 100,000 rows."""
+
+import datetime as dt
+import importlib
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+ROWS = 100_000
+# Half of all is hers: what is her own is many, too.
+OWNERS = [*["ann"] * 500, *(f"owner{n}" for n in range(500))]
+PAGE = 1_000
+
+
+@pytest.fixture(scope="module")
+def world(_served: Any) -> Iterator[Any]:
+    """One of each thing, made as the tests of the service do, and many like it."""
+    for name in dir(_served):
+        if name.startswith("make_"):
+            getattr(_served, name)()
+    _fill(_served.engine)
+    yield _served
+    _served.empty()
+
+
+def _fill(engine: sa.Engine) -> None:
+    tables: Any = importlib.import_module("tests.world").Entity.metadata.sorted_tables
+    ids: dict[str, list[UUID]] = {}
+    for table in tables:
+        if "id" not in table.c:
+            continue
+        bounds = {check.sqltext.left.name: _ends(check.sqltext) for check in table.constraints if _ranged(check)}
+        with engine.begin() as connection:
+            first: Any = connection.execute(sa.select(table)).mappings().first()
+            moved = {column.key: _moved(column, first[column], bounds, ids) for column in table.c}
+            rows = [{key: move(n) for key, move in moved.items()} for n in range(100, ROWS + 100)]
+            connection.execute(sa.insert(table), rows)
+        ids[table.name] = [first[table.c.id], *(row["id"] for row in rows)]
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE")
+
+
+def _ranged(check: Any) -> bool:
+    """Whether it says `column BETWEEN low AND high`."""
+    return isinstance(check, sa.CheckConstraint) and isinstance(getattr(check.sqltext, "left", None), sa.ColumnClause)
+
+
+def _ends(between: Any) -> list[int]:
+    return [getattr(end, "value", 0) for end in getattr(between.right, "clauses", [])]
+
+
+def _moved(column: Any, value: Any, bounds: dict[str, list[int]], ids: dict[str, list[UUID]]) -> Any:
+    """What the n-th row has there."""
+    unique = any(
+        {column} == set(key.columns) for key in column.table.constraints if isinstance(key, sa.UniqueConstraint)
+    )
+    if column.key == "id":
+        new_id: Any = importlib.import_module(importlib.import_module("tests.world").Entity.__module__).uuid7
+        return lambda n: new_id()
+    if column.foreign_keys:
+        others = ids[next(iter(column.foreign_keys)).column.table.name]
+        return lambda n: others[n * 7919 % ROWS]
+    if isinstance(column.type, sa.Enum):
+        choices = list(column.type.enum_class)
+        return lambda n: choices[n % len(choices)]
+    match value:
+        case bool():
+            return lambda n: n % 2 == 0
+        case int() if column.key != "version":
+            low, high = bounds.get(column.name, [0, ROWS])
+            return lambda n: low + n % (high - low + 1)
+        case dt.datetime():
+            return lambda n: value + dt.timedelta(minutes=n)
+        case dt.date():
+            return lambda n: value + dt.timedelta(days=n % 1000)
+        case UUID():
+            return lambda n: UUID(int=n)
+        case str() if column.key == "owner":
+            return lambda n: OWNERS[n % len(OWNERS)]
+        case str() if len(value) >= 6 and "@" not in value and "/" not in value:
+            return lambda n: f"{n if unique else n % 5000:0{len(value)}d}"
+    return lambda n: value
+
+
+@contextmanager
+def _statements(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
+    """The queries that are sent meanwhile."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def _whole_tables(engine: sa.Engine, statement: str, parameters: Any) -> list[str]:
+    """Those that the database reads from end to end for it, and not in an index."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()
+            return [node["Relation Name"] for node in _nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"]
+        steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        return [step.detail for step in steps if step.detail.startswith("SCAN") and "INDEX" not in step.detail]
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from _nodes(part)
+
+
+def _work(engine: sa.Engine, statement: str, parameters: Any) -> int:
+    """What it costs: blocks that PostgreSQL reads, steps that SQLite takes."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            told = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
+            plan = told.scalar_one()[0]["Plan"]
+            return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+        steps = itertools.count()
+        raw: Any = connection.connection.driver_connection
+        raw.set_progress_handler(lambda: next(steps) and 0, 1)
+        connection.exec_driver_sql(statement, parameters).all()
+        raw.set_progress_handler(None, 0)
+        return next(steps)
+
+
+def _asked(world: Any) -> Iterator[tuple[str, list[str]]]:
+    """Each operation that reads without an id, and what it can be asked for."""
+    contract = world.client.get("/openapi.json").json()
+    for path, methods in contract["paths"].items():
+        if "get" in methods and "{id}" not in path and not path.startswith("/health"):
+            names = [parameter["name"] for parameter in methods["get"].get("parameters", [])]
+            yield methods["get"]["operationId"], [name for name in names if name not in ["limit", "cursor"]]
+
+
+def _values(world: Any, operation: str, names: list[str]) -> dict[str, str]:
+    """What the rows in the middle have."""
+    tests: Any = importlib.import_module("tests.world")
+    _, path = tests.operations(world.client)[operation]
+    plural = path.removesuffix(".csv").removesuffix("/counts").removeprefix("/me").split("/")[1].replace("-", "_")
+    table = tests.Entity.metadata.tables[plural]
+    query = sa.select(table).order_by(table.c.id).offset(ROWS // 2)
+    with world.engine.connect() as connection:
+        first, *_, last = connection.execute(query.limit(20)).mappings().all()
+    values = {}
+    for name in names:
+        row = last if name.endswith("_to") else first
+        key = name if name in table.c else name.rsplit("_", 1)[0]
+        value = tests.written(row[table.c[key]])
+        values[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return values
+
+
+def test_what_is_looked_up_is_never_searched_for_in_the_whole_table(world: Any) -> None:
+    tests: Any = importlib.import_module("tests.world")
+    found, looked_at = {}, 0
+    for operation, names in _asked(world):
+        values = _values(world, operation, names)
+        ends: dict[str, dict[str, str]] = {}
+        for name in values:
+            field = name.rsplit("_", 1)[0] if name.endswith(("_from", "_to")) else name
+            ends.setdefault(field, {})[name] = values[name]
+        whole = operation.startswith("export") and "_own" not in operation
+        for query in [*([] if whole else [{}]), *ends.values(), *([values] if len(ends) > 1 else [])]:
+            with _statements(world.engine) as sent:
+                _, path = tests.operations(world.client)[operation]
+                if "{" in path:
+                    answer = world.client.get(path.split("{")[0] + values[names[0]])
+                else:
+                    answer = tests.ask(world.client, operation, query=query)
+                assert answer.status_code == 200
+            for statement, parameters in sent:
+                looked_at += 1
+                if tables := _whole_tables(world.engine, statement, parameters):
+                    found[f"{operation} {query}"] = tables
+    assert looked_at and not found
+
+
+def test_the_thousandth_page_costs_what_the_first_costs(world: Any) -> None:
+    tests: Any = importlib.import_module("tests.world")
+    costs = {}
+    for operation, names in _asked(world):
+        if not operation.startswith("list"):
+            continue
+        values = _values(world, operation, names)
+        equal = [{name: values[name]} for name in names if not name.endswith(("_from", "_to"))]
+        for query in [{}, *equal[:1]]:
+            cursor: dict[str, str] = {}
+            for _ in range(PAGE * 20 // 100):
+                page = tests.ask(world.client, operation, query=query | {"limit": "100"} | cursor).json()
+                if page["next"] is None:
+                    break
+                cursor = {"cursor": page["next"]}
+            else:
+                with _statements(world.engine) as sent:
+                    for at in [{}, cursor]:
+                        assert len(tests.ask(world.client, operation, query=query | at).json()["items"]) == 20
+                first, last = [_work(world.engine, *statement) for statement in sent]
+                costs[f"{operation} {query}"] = first, last
+    assert costs
+    assert all(last <= 2 * first for first, last in costs.values()), costs
