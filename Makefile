@@ -37,5 +37,6 @@ fuzz: setup ## interviews drawn by chance, for FUZZ_MINUTES=60
 
 bench: setup ## how long it takes, compared
 	@$(BIN)/python tests/benchmarks/run.py
+	@$(BIN)/python tests/benchmarks/served.py
 
 .PHONY: help setup test demo format fuzz bench

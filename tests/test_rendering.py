@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,37 @@ def test_the_tree_is_complete(story: Story) -> None:
         expected += [f"tests/features/{thing}/test_{what}.py" for what in [*tested, "use_cases"]]
 
     assert sorted(story.files()) == sorted(path.replace("PACKAGE", story.package) for path in expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "long"),
+    [
+        ("bistro", []),
+        # The index of a long text is a hash in PostgreSQL.
+        ("shop", ["src/shop/features/product/model.py", "migrations/versions/0001_first.py"]),
+    ],
+)
+def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
+    name: str, long: list[str], tell: Callable[[str], Story], template: Path, tmp_path: Path
+) -> None:
+    """No feature knows which one it is, nor does the contract, nor a test of a use case."""
+    story = tell(name)
+    answers = story.answers | {"database": "postgresql"}
+    run_copy(str(template), tmp_path, data=answers, defaults=True, unsafe=False, quiet=True)
+    here, there = story.files(), Story(name, answers, tmp_path).files()
+    assert {path for path in here | there if here.get(path) != there.get(path)} == {
+        ".copier-answers.yml",
+        ".env.example",
+        ".gitignore",
+        "Makefile",
+        "README.md",
+        "pyproject.toml",
+        *(f"src/{story.package}/{part}.py" for part in ["app", "database", "settings"]),
+        *(f"src/{story.package}/web/{part}.py" for part in ["idempotency", "transaction"]),
+        *(f"tests/{part}.py" for part in ["conftest", "migration", "postgres", "world"]),
+        "migrations/env.py",
+        *long,
+    }
 
 
 def test_nothing_of_the_template_is_left(story: Story) -> None:

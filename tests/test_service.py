@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from copier import run_copy
 from stories import Story, clean, run
 
 SECRET = "a secret that nobody else knows, 32 long"
@@ -57,6 +58,15 @@ def test_its_own_tests(story: Story, tools: Path) -> None:
     done = check(story.path, tools, "pytest", "--quiet", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d+ passed in", done.stdout) and "skipped" not in done.stdout
+
+
+def test_every_type_and_rule_holds_on_both_databases(
+    tell: Callable[[str], Story], template: Path, tools: Path, tmp_path: Path
+) -> None:
+    """The shop of the stories lives in SQLite; its tests differ by nothing but where they find the database."""
+    answers = tell("shop").answers | {"database": "postgresql"}
+    run_copy(str(template), tmp_path, data=answers, defaults=True, unsafe=False, quiet=True)
+    test_its_own_tests(Story("shop", answers, tmp_path), tools)
 
 
 def test_make_test_is_all_that_an_owner_needs(

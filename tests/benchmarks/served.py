@@ -4,6 +4,7 @@ One process of the server on one core; the clients, and PostgreSQL, on another.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import statistics
@@ -12,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
@@ -64,7 +64,8 @@ class Client(asyncio.Protocol):
             head, found, _ = self.received.partition(b"\r\n\r\n")
             if not found:
                 return
-            assert head.startswith(b"HTTP/1.1 " + self.status), self.received
+            if not head.startswith(b"HTTP/1.1 " + self.status):
+                sys.exit(f"Not {self.status.decode()}: {self.received.decode()}")
             sizes = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             self.length = len(head) + 4 + int(sizes[0].split(b":")[1])
         if len(self.received) >= self.length:
@@ -105,7 +106,7 @@ class App:
     results: dict[str, Measured] = field(default_factory=dict)
     memory: list[float] = field(default_factory=list)
 
-    @contextmanager
+    @contextlib.contextmanager
     def served(self, service: Path, url: str) -> Iterator[int]:
         environment = clean() | {"PYTHONPATH": f"src:{HERE}", "DATABASE_URL": url}
         with (service / "access.log").open("wb") as log:
@@ -113,13 +114,10 @@ class App:
                 ["taskset", "-c", "0", *map(str, self.command)], cwd=service, env=environment, stdout=log, stderr=log
             )
             try:
-                for _ in range(200):
-                    time.sleep(0.1)
-                    try:
-                        urlopen(f"http://127.0.0.1:{PORT}/bookings").close()
+                while process.poll() is None:
+                    with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{PORT}/bookings"):
                         break
-                    except OSError:
-                        continue
+                    time.sleep(0.1)
                 yield process.pid
             finally:
                 process.terminate()
@@ -146,35 +144,30 @@ class App:
 
 def generate(folder: Path, database: str) -> Path:
     (folder / "answers.yml").write_text(yaml.safe_dump(ANSWERS | {"database": database}))
-    copy = ["copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", "--data-file", folder / "answers.yml"]
-    for command in [
-        [BIN / "copier", *copy, ROOT, folder / "service"],
-        [BIN / "uv", "venv", "--quiet", "--python", "python3", folder / "venv"],
-        [BIN / "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", folder / "venv"]
-        + ["-r", "service/pyproject.toml", "--group", "service/pyproject.toml:dev", "psycopg-pool"],
-    ]:
-        done = run(folder, *command)
+    copy = f"{BIN}/copier copy --quiet --defaults --vcs-ref HEAD --data-file answers.yml {ROOT} service"
+    venv = f"{BIN}/uv venv --quiet --python python3 venv"
+    needs = "-r service/pyproject.toml --group service/pyproject.toml:dev psycopg-pool"
+    install = f"{BIN}/uv pip install --quiet --compile-bytecode --python venv {needs}"
+    for command in [copy, venv, install]:
+        done = run(folder, *command.split())
         assert done.returncode == 0, done.stdout + done.stderr
     return folder / "service"
 
 
 FILL = """
+import datetime as dt
 import sys
 import sqlalchemy as sa
-from bookings.cli import run_migrate
 from bookings.features.booking.model import Booking
-from bookings.settings import read_settings
 from tests.world import make_app
-url = sys.argv[1]
-engine = make_app(url, migrated=True).state.engine
-row = {"guest": "Ann", "starts_at": __import__("datetime").datetime(2099, 1, 31, 11, tzinfo=__import__("datetime").UTC),
-    "party_size": 4, "note": "At the window, please."}
-with engine.begin() as connection:
-    connection.execute(sa.insert(Booking), [row] * %d)
-""" % ROWS
+
+row = {"guest": "Ann", "starts_at": dt.datetime(2099, 1, 31, 11, tzinfo=dt.UTC), "party_size": 4}
+with make_app(sys.argv[1], migrated=True).state.engine.begin() as connection:
+    connection.execute(sa.insert(Booking), [{**row, "note": "At the window, please."}] * int(sys.argv[2]))
+"""
 
 
-@contextmanager
+@contextlib.contextmanager
 def database(folder: Path, name: str) -> Iterator[str]:
     if name == "sqlite":
         yield f"sqlite:///{folder}/bookings.db"
@@ -194,12 +187,11 @@ def compare(name: str) -> Iterator[list[str]]:
         main = "from bookings.cli import main; main()"
         apps = [App("bare", bare), App("ours", [python, "-c", main, "serve", "--port", str(PORT)])]
         with database(folder, name) as url:
-            filled = run(service, python, "-c", FILL, url, PYTHONPATH="src")
+            filled = run(service, python, "-c", FILL, url, str(ROWS), PYTHONPATH="src")
             assert filled.returncode == 0, filled.stderr
             for _ in range(ROUNDS):
                 for app in apps:
                     app.measure(service, url)
-    theirs, ours = apps
     for what, target in TARGETS.items():
         rates = [statistics.median(app.results[what].rates) for app in apps]
         worst = [statistics.median(app.results[what].worst) for app in apps]
@@ -219,8 +211,8 @@ def main() -> None:
     print("| what | by hand, requests/s | generated | ratio | at least | p99, ms | memory, MiB |")
     print("|---|---|---|---|---|---|---|")
     for name in sys.argv[1:] or ["postgresql", "sqlite"]:
-        for row in compare(name):
-            print("| " + " | ".join(row) + " |", flush=True)
+        for cells in compare(name):
+            print("| " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
