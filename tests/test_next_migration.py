@@ -184,7 +184,8 @@ def test_rows_stay(
         environment = {"FILL": SOURCE + FILL, "MIGRATE": "import re\n" + SOURCE + MIGRATE}
         status, told = before.runs("python", "tests/postgres.py", "sh", "-c", script, **environment)
     assert status == 0, told
-    assert told.splitlines()[-4:] == [
+    # A server that had to be stopped by force says so, too.
+    assert [line for line in told.splitlines() if line.startswith(("[(", "ck_"))] == [
         "[('000000', 'stays', 12, None)]",
         "ck_bookings_party_size",
         "ck_bookings_status",

@@ -6,21 +6,31 @@ import time
 import uuid
 from urllib.parse import quote
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import problems
+from . import logs, problems
 
 MAX_BODY_SIZE = 1_048_576
+# Seconds that a client may take to send a body.
+BODY_TIMEOUT = 30
 
-SECURITY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+METHODS = ["GET", "POST", "PATCH", "DELETE"]
+SENT = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "traceparent"]
+SHOWN = ["ETag", "Location", "Retry-After", "X-Request-Id"]
 
 access = logging.getLogger("access")
 crashes = logging.getLogger("crashes")
-
-
-def log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
 class Edge:
@@ -36,28 +46,45 @@ class Edge:
         headers = Headers(scope=scope)
         request_id = _request_id(headers.get("traceparent", ""))
         scope.setdefault("state", {})["request_id"] = request_id
+        logs.request_id.set(request_id)
         started = time.perf_counter()
         status = 0
+
+        async def read() -> Message:
+            left = started + BODY_TIMEOUT - time.perf_counter()
+            # Once the answer has begun, to read is to wait for the client to leave.
+            with anyio.move_on_after(None if status else max(left, 0)):
+                return await receive()
+            raise HTTPException(408)
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update({"X-Request-Id": request_id, **SECURITY})
+                given = MutableHeaders(scope=message)
+                given["X-Request-Id"] = request_id
+                # The page of /docs, in development, loads what it needs.
+                if not given.get("content-type", "").startswith("text/html"):
+                    given.update(SECURITY)
             await send(message)
 
         # FastAPI counts the bytes, too, but answers a declared excess in plain text.
         declared = headers.get("content-length", "0")
         too_large = declared.isdecimal() and int(declared) > MAX_BODY_SIZE
         try:
-            await (problems.too_large if too_large else self._app)(scope, receive, answer)
+            await (problems.too_large if too_large else self._app)(scope, read, answer)
         except Exception:
-            crashes.exception("request %s crashed", request_id)
+            crashes.exception("crashed")
         finally:
             # Without the query string, where people put secrets.
-            line = "%s %s %s %.1fms request_id=%s"
-            ms = (time.perf_counter() - started) * 1000
-            access.info(line, scope["method"], quote(scope["path"]), status, ms, request_id)
+            path, ms = quote(scope["path"]), round((time.perf_counter() - started) * 1000, 1)
+            facts = {"method": scope["method"], "path": path, "status": status, "ms": ms}
+            access.info("%s %s %s %sms", *facts.values(), extra={"facts": facts})
+
+
+def shared(app: ASGIApp, origins: list[str]) -> ASGIApp:
+    """The app, for the pages of these origins, too: a browser keeps it from all others."""
+    return CORSMiddleware(app, origins, METHODS, SENT, expose_headers=SHOWN) if origins else app
 
 
 def _request_id(traceparent: str) -> str:
