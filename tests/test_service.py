@@ -10,7 +10,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -396,12 +397,14 @@ def test_production_needs_its_settings(
 
 
 @contextmanager
-def served(service: Path, *verb: str, **environment: str) -> Iterator[str]:
-    """The running service, when it is ready."""
+def served(service: Path, *verb: str, first: str = "", **environment: str) -> Iterator[str]:
+    """The running service, when it is ready; `first` is done in its process before."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(service / ".venv/bin/bistro"), *verb, "--port", str(port)]
+    main = f"{first}; from bistro.cli import main; main()"
+    command = [str(service / ".venv/bin/python"), "-c", main] if first else [str(service / ".venv/bin/bistro")]
+    command += [*verb, "--port", str(port)]
     with (service / "served.log").open("w") as log:
         process = subprocess.Popen(command, cwd=service, env=clean() | environment, stdout=log, stderr=log)
     try:
@@ -456,6 +459,67 @@ def test_production(installed: tuple[Path, subprocess.CompletedProcess[str]], co
         assert ask(f"{base}/me/bookings") == 401
         # Nobody answers for the provider, so that no token can be judged.
         assert ask(f"{base}/me/bookings", token(command, "guest", "ann")) == 503
+
+
+def test_production_logs_json(
+    installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path, tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/production.db", **PROVIDER}
+    with served(installed[0], "serve", "--workers", "2", **settings) as base:
+        assert ask(f"{base}/tables") == 500
+        assert ask(f"{base}/tables?token=secret") == 422
+    lines = [json.loads(line) for line in (installed[0] / "served.log").read_text().splitlines()]
+    (crash,) = [line for line in lines if line["logger"] == "crashes"]
+    access, refused = [line for line in lines if line.get("path") == "/tables"]
+    assert crash["request_id"] == access["request_id"] != refused["request_id"]
+    assert "no such table" in crash["exception"]
+    assert (access["method"], access["status"], refused["status"]) == ("GET", 500, 422)
+    assert "secret" not in str(lines)
+
+
+@contextmanager
+def begun(base: str) -> Iterator[socket.socket]:
+    """A request whose body does not end."""
+    host, port = base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as client:
+        head = ["POST /tables HTTP/1.1", "Host: a", "Content-Type: application/json", "Content-Length: 2"]
+        client.sendall("\r\n".join([*head, "", "{"]).encode())
+        yield client
+
+
+def answered(client: socket.socket) -> bytes:
+    answer = b""
+    while more := client.recv(65536):
+        answer += more
+    return answer
+
+
+def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    hurry = "from bistro.web import edge; edge.BODY_TIMEOUT = 3"
+    with served(installed[0], "dev", first=hurry) as base, ExitStack() as clients:
+        slow = [clients.enter_context(begun(base)) for _ in range(100)]
+        started = time.monotonic()
+        assert ask(f"{base}/tables") == 200
+        assert time.monotonic() - started < 2
+        for client in slow:
+            answer = answered(client)
+            assert answer.startswith(b"HTTP/1.1 408 ") and b"/problems/too-slow" in answer
+
+
+def test_what_was_begun_is_finished_before_it_stops(
+    installed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    with ExitStack() as running, ThreadPoolExecutor() as threads:
+        base = running.enter_context(served(installed[0], "dev"))
+        with begun(base) as client:
+            time.sleep(0.5)
+            stopping = threads.submit(running.close)
+            time.sleep(0.5)
+            with pytest.raises(urllib.error.URLError):
+                ask(f"{base}/health/live")
+            client.sendall(b"}")
+            assert answered(client).startswith(b"HTTP/1.1 401 ")
+        stopping.result()
 
 
 def test_a_token_is_for_somebody_who_is_known(command: Path, tmp_path: Path) -> None:
