@@ -74,6 +74,37 @@ def test_every_type_and_rule_holds_on_both_databases(
     test_its_own_tests(Story("shop", answers, tmp_path), tools)
 
 
+UTTERED = """
+import traceback
+
+from bistro.features.booking import model, schemas
+
+def test_nothing_is_repeated(world):
+    secret, said = "0170 7654321", []
+    table = world.make_table()
+    for wrong in [{"party_size": 99}, {"status": None}, {"owner": None}, {"table": None}, {"note": "x" * 501}]:
+        try:
+            world.make_booking(phone=secret, **{"table": table, **wrong})
+        except Exception:
+            said.append(traceback.format_exc())
+    try:
+        schemas.BookingOut.model_validate({"phone": secret, "status": secret})
+    except ValueError:
+        said.append(traceback.format_exc())
+    answer = world.send("POST", "/bookings", {}, {"phone": secret, secret: secret, "table": secret})
+    assert len(said) == 6
+    assert not [text for text in [*said, answer.text] if "7654321" in text]
+"""
+
+
+@pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
+def test_no_error_repeats_a_secret(name: str, tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
+    service = Path(shutil.copytree(tell(name).path, tmp_path / "service"))
+    (service / "tests/test_uttered.py").write_text(UTTERED)
+    done = check(service, tools, "pytest", "--quiet", "tests/test_uttered.py")
+    assert done.returncode == 0, done.stdout
+
+
 def test_make_test_is_all_that_an_owner_needs(
     installed: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
