@@ -19,11 +19,12 @@ ALWAYS = """
     src/PACKAGE/schemas.py src/PACKAGE/settings.py src/PACKAGE/features/__init__.py
     src/PACKAGE/web/__init__.py src/PACKAGE/web/edge.py src/PACKAGE/web/health.py src/PACKAGE/web/answers.py
     src/PACKAGE/web/logs.py src/PACKAGE/web/problems.py src/PACKAGE/web/transaction.py
-    contract/api.txt tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
-    tests/conftest.py tests/test_migrations.py tests/test_edge.py tests/test_problems.py tests/world.py
+    contract/api.txt docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
+    tests/conftest.py tests/test_migrations.py tests/test_edge.py tests/test_problems.py tests/test_security.py
+    tests/world.py src/PACKAGE/web/guard.py
 """
 WHERE_SOMETHING_CHANGES = "src/PACKAGE/web/preconditions.py"
-WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_access.py tests/test_provider.py"
+WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_provider.py"
 WHERE_SOMEBODY = {
     " exports ": "src/PACKAGE/web/exports.py tests/test_exports.py",
     " once": "src/PACKAGE/web/idempotency.py",
@@ -163,8 +164,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 72
-    assert lines <= 4000
+    assert len(files) <= 73
+    assert lines <= 4250
 
 
 # ---- the same, however it is asked for, and without trust
