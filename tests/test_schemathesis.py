@@ -46,28 +46,47 @@ def served(service: Path, package: str, tools: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def token(service: Path, package: str, tools: Path) -> str:
-    """Of somebody who may do everything."""
-    code = f"from {package}.web import identity; print(identity.make_token('ann', *identity.ROLES))"
+def token(service: Path, package: str, tools: Path, roles: str) -> str:
+    code = f"from {package}.web import identity; print(identity.make_token('ann', {roles}))"
     return run(service, tools / "python", "-c", code, PYTHONPATH="src").stdout.strip()
 
 
-@pytest.mark.parametrize("who", ["everybody", "nobody"])
-@pytest.mark.parametrize("name", ["bistro", "parcels", "shop"])
-def test_nothing_is_found(tell: Callable[[str], Story], tools: Path, tmp_path: Path, name: str, who: str) -> None:
-    story = tell(name)
-    service = Path(shutil.copytree(story.path, tmp_path / name))
-    sent = token(service, story.package, tools) if who == "everybody" else "nonsense"
+@pytest.fixture(scope="module")
+def serving(
+    request: pytest.FixtureRequest,
+    tell: Callable[[str], Story],
+    tools: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Story, Path, str]]:
+    story = tell(request.param)
+    service = Path(shutil.copytree(story.path, tmp_path_factory.mktemp("attacked") / story.name))
     with served(service, story.package, tools) as url:
-        done = run(
-            tmp_path,
-            BIN / "schemathesis",
-            "--config-file",
-            ROOT / "tests/schemathesis.toml",
-            "run",
-            f"{url}/openapi.json",
-            *["--checks", "all", "--max-examples", EXAMPLES, "--seed", "1", "--generation-database", "none"],
-            TOKEN=sent,
-        )
+        yield story, service, url
+
+
+@pytest.mark.parametrize(
+    ("serving", "who"),
+    [
+        *(("bistro", who) for who in ["guest", "staff", "manager", "nobody"]),
+        *(("helpdesk", who) for who in ["requester", "agent", "lead", "nobody"]),
+        *(("parcels", who) for who in ["shipper", "driver", "operator", "scanner", "nobody"]),
+        ("shop", "everybody"),
+    ],
+    indirect=["serving"],
+)
+def test_nothing_is_found(serving: tuple[Story, Path, str], tools: Path, tmp_path: Path, who: str) -> None:
+    story, service, url = serving
+    roles = "*identity.ROLES" if who == "everybody" else repr(who)
+    sent = "nonsense" if who == "nobody" else token(service, story.package, tools, roles)
+    done = run(
+        tmp_path,
+        BIN / "schemathesis",
+        "--config-file",
+        ROOT / "tests/schemathesis.toml",
+        "run",
+        f"{url}/openapi.json",
+        *["--checks", "all", "--max-examples", EXAMPLES, "--seed", "1", "--generation-database", "none"],
+        TOKEN=sent,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 generated" not in done.stdout and " passed" in done.stdout
