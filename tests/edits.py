@@ -1,0 +1,383 @@
+"""What owners of a bistro write in it, and what they and we change about it afterwards.
+
+An edit is a list of (file, text, text instead): without a text the file is new, without another it is deleted.
+A change is the same for the answers, or for the files of the template.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+Edit = list[tuple[str, str | None, str | None]]
+Answers = dict[str, str]
+
+BOOKING = "src/bistro/features/booking/"
+TABLE = "src/bistro/features/table/"
+
+CONTROLLER_END = """\
+        shown = _service(connection).decline(id, body, preconditions.versions(request))
+    return answers.single(shown)
+"""
+SERVICE_END = """\
+        _judge(model.DECLINE, self._repository.current_state(id))
+        return self._repository.decline(id, change, versions)
+"""
+REPOSITORY_END = """\
+        row = self._update(where, versions, values, BOOKING_OUT, model.DECLINE)
+        return schemas.BookingOut.model_validate(row)
+"""
+
+# A rule as the README of a service explains it: it takes three rooms.
+RULE: Edit = [
+    (
+        TABLE + "errors.py",
+        "\n\nclass TableInUse",
+        '\n\nclass TableLimitReached(Conflict):\n    def __init__(self) -> None:\n'
+        '        super().__init__("There are enough tables.")\n\n\nclass TableInUse',
+    ),
+    (
+        TABLE + "repository.py",
+        "\n    def list_all",
+        "\n    def count(self) -> int:\n        query = sa.select(sa.func.count(model.Table.id))\n"
+        "        return int(self._execute(query).scalar_one())\n\n    def list_all",
+    ),
+    (
+        TABLE + "service.py",
+        "        return self._repository.create(new)",
+        "        if self._repository.count() >= 20:\n            raise errors.TableLimitReached\n"
+        "        return self._repository.create(new)",
+    ),
+    (TABLE + "service.py", "from . import repository, schemas", "from . import errors, repository, schemas"),
+    (
+        "tests/test_problems.py",
+        '    "/problems/table-name-taken",\n',
+        '    "/problems/table-limit-reached",\n    "/problems/table-name-taken",\n',
+    ),
+    (
+        "tests/features/table/test_limit.py",
+        None,
+        '"""No more tables than the room has space for."""\n\n'
+        "from tests.world import World, bearer\n\n\n"
+        "def test_the_twenty_first_table(world: World) -> None:\n"
+        "    for _ in range(20):\n        world.make_table()\n\n"
+        '    answer = world.send("POST", "/tables", bearer("staff"), {"name": "Garden", "seats": 4})\n\n'
+        "    assert answer.status_code == 409\n"
+        '    assert answer.json()["type"] == "/problems/table-limit-reached"\n',
+    ),
+]
+
+EDITS: dict[str, Edit] = {
+    "a rule of three rooms": RULE,
+    "a rule in a busy method": [
+        (
+            BOOKING + "service.py",
+            '            raise UnknownReference("table")\n',
+            '            raise UnknownReference("table")\n'
+            "        # The kitchen closes between lunch and dinner.\n"
+            "        if new.ends_at - new.starts_at > dt.timedelta(hours=6):\n"
+            "            raise errors.BookingTooLong\n",
+        ),
+        (BOOKING + "service.py", "from uuid import UUID\n", "import datetime as dt\nfrom uuid import UUID\n"),
+        (
+            BOOKING + "errors.py",
+            "\n\nclass BookingTransitionRefused",
+            '\n\nclass BookingTooLong(Conflict):\n    def __init__(self) -> None:\n'
+            '        super().__init__("Nobody eats for more than six hours.")\n\n\nclass BookingTransitionRefused',
+        ),
+        (
+            "tests/test_problems.py",
+            '    "/problems/booking-transition-refused",\n',
+            '    "/problems/booking-too-long",\n    "/problems/booking-transition-refused",\n',
+        ),
+    ],
+    "a condition of a move": [
+        (
+            BOOKING + "service.py",
+            "        _judge(model.CONFIRM, self._repository.current_state(id))\n",
+            "        _judge(model.CONFIRM, self._repository.current_state(id))\n"
+            "        # Asked of the ledger before it is promised to the guest.\n"
+            '        log.info("confirming %s", id)\n',
+        ),
+        (
+            BOOKING + "service.py",
+            "from uuid import UUID\n\nfrom ... import database\n",
+            "import logging\nfrom uuid import UUID\n\nfrom ... import database\n",
+        ),
+        (
+            BOOKING + "service.py",
+            "import errors, model, repository, schemas\n",
+            'import errors, model, repository, schemas\n\nlog = logging.getLogger("bookings")\n',
+        ),
+    ],
+    "a query at the end of a repository": [
+        (
+            BOOKING + "repository.py",
+            REPOSITORY_END,
+            REPOSITORY_END
+            + "\n    def busiest_size(self) -> int | None:\n"
+            + "        query = sa.select(sa.func.max(model.Booking.party_size))\n"
+            + "        return self._execute(query).scalar_one_or_none()\n",
+        ),
+    ],
+    "a query amid a repository": [
+        (
+            BOOKING + "repository.py",
+            "\n    def export(self",
+            "\n    def seats_taken(self, table: UUID) -> int:\n"
+            "        query = sa.select(sa.func.sum(model.Booking.party_size)).where(model.Booking.table == table)\n"
+            "        return self._execute(query).scalar_one_or_none() or 0\n\n    def export(self",
+        ),
+    ],
+    "an endpoint more": [
+        (
+            BOOKING + "controller.py",
+            CONTROLLER_END,
+            CONTROLLER_END
+            + '\n\n@router.get(\n    "/bookings/{id:uuid}/label",\n    summary="The label for the table",\n'
+            + '    dependencies=[identity.only("staff")],\n    responses=problems.responses(401, 403, 404, 413, 422),\n)\n'
+            + "def label_booking(id: UUID, request: Request) -> dict[str, str]:\n"
+            + "    with transaction.reading(request) as connection:\n"
+            + '        return {"label": _service(connection).label(id)}\n',
+        ),
+        (
+            BOOKING + "service.py",
+            SERVICE_END,
+            SERVICE_END
+            + "\n    def label(self, id: UUID) -> str:\n"
+            + '        """What stands on the table."""\n'
+            + '        return f"Reserved ({self._repository.current_state(id)})"\n',
+        ),
+        ("tests/test_access.py", '    "list_bookings"', '    "label_booking": {"staff"},\n    "list_bookings"'),
+    ],
+    "an error's text": [
+        (BOOKING + "errors.py", '"There is no such booking."', '"We know of no such booking."'),
+        (TABLE + "errors.py", "Something else still refers to this table.", "Move its bookings first."),
+    ],
+    "a renamed test": [
+        (
+            "tests/features/booking/test_use_cases.py",
+            "def test_create_booking(world",
+            "def test_a_guest_asks_for_a_table(world",
+        ),
+        (
+            "tests/features/booking/test_service.py",
+            "def test_moves_that_the_state_forbids(",
+            "def test_a_booking_that_is_over_stays_as_it_is(",
+        ),
+    ],
+    "tests at the end of a file": [
+        (
+            "tests/features/table/test_use_cases.py",
+            "",
+            '\n\ndef test_a_table_has_one_name(world: World) -> None:\n    world.make_table(name="Window")\n\n'
+            "    assert world.count(model.Table) == 1\n",
+        ),
+    ],
+    "a dependency": [
+        ("pyproject.toml", '    "uvicorn>=0.54,<1",\n', '    "uvicorn>=0.54,<1",\n    "typing-extensions>=4.12",\n'),
+        ("pyproject.toml", '    "httpx2>=2.16,<3",\n', '    "httpx2>=2.16,<3",\n    "idna>=3",\n'),
+    ],
+    "a README of one's own": [
+        (
+            "README.md",
+            "Guests book a table without phoning the restaurant.\n",
+            "Guests book a table without phoning the restaurant. Anna and Ben keep it running; ask them first.\n",
+        ),
+        ("README.md", "## Settings\n", "## Who is on call\n\nSee the list in the kitchen.\n\n## Settings\n"),
+        ("README.md", "make run     # for development: http", "make run     # on your own machine: http"),
+    ],
+    "a setting": [
+        (
+            "src/bistro/settings.py",
+            '    database_url: str = pydantic.Field(pattern="^sqlite:///.")\n',
+            '    database_url: str = pydantic.Field(pattern="^sqlite:///.")\n'
+            "    house: str = pydantic.Field(default=\"Chez nous\", min_length=1)\n",
+        ),
+        (".env.example", "", "\n# What the house is called on letters.\n# HOUSE=Chez nous\n"),
+    ],
+    "a migration": [
+        (
+            "migrations/versions/0002_round_tables.py",
+            None,
+            '"""Round tables."""\n\nfrom alembic import op\n\nrevision = "0002"\ndown_revision = "0001"\n'
+            "branch_labels = None\ndepends_on = None\n\n\ndef upgrade() -> None:\n"
+            "    op.execute(\"UPDATE tables SET name = 'Round' WHERE name = 'round'\")\n\n\n"
+            "def downgrade() -> None:\n    pass\n",
+        ),
+        ("migrations/versions/0001_first.py", '"""', '"""As it was in the first summer. '),
+    ],
+    "deleted files": [
+        ("tests/test_exports.py", "", None),
+        ("tests/features/booking/test_repository.py", "", None),
+        ("tests/features/table/test_controller.py", "", None),
+    ],
+    "a router of one's own": [
+        (
+            "src/bistro/features/menu/__init__.py",
+            None,
+            "",
+        ),
+        (
+            "src/bistro/features/menu/controller.py",
+            None,
+            '"""The menu of the day."""\n\nfrom fastapi import APIRouter\n\nrouter = APIRouter(include_in_schema=False)\n\n\n'
+            '@router.get("/menu")\ndef show_menu() -> dict[str, str]:\n    return {"soup": "of the day"}\n',
+        ),
+        (
+            "src/bistro/app.py",
+            "from .features.table.controller import router as table_router\n",
+            "from .features.menu.controller import router as menu_router\n"
+            "from .features.table.controller import router as table_router\n",
+        ),
+        (
+            "src/bistro/app.py",
+            "    app.include_router(booking_router)\n",
+            "    app.include_router(booking_router)\n    app.include_router(menu_router)\n",
+        ),
+    ],
+    "a description of a field": [
+        (
+            BOOKING + "schemas.py",
+            "    party_size: Integer = Field(ge=1, le=12, examples=[1])\n",
+            '    party_size: Integer = Field(ge=1, le=12, examples=[1], title="Children count, too")\n',
+        ),
+    ],
+    "a column's comment and an index": [
+        (
+            BOOKING + "model.py",
+            '        sa.Index("ix_bookings_starts_at", "starts_at"),\n',
+            '        sa.Index("ix_bookings_starts_at", "starts_at"),\n'
+            "        # The list on the kitchen's wall.\n"
+            '        sa.Index("ix_bookings_party_size_starts_at", "party_size", "starts_at"),\n',
+        ),
+        (
+            BOOKING + "model.py",
+            "    party_size: orm.Mapped[int]\n",
+            "    # Without the babies.\n    party_size: orm.Mapped[int]\n",
+        ),
+    ],
+    "a target of make": [
+        (
+            "Makefile",
+            "\nmigrate: setup",
+            "\nfixtures: setup ## tables to play with\n\t@$(BIN)/python scripts/fixtures.py\n\nmigrate: setup",
+        ),
+        ("Makefile", " migration migrate\n", " migration fixtures migrate\n"),
+        ("scripts/fixtures.py", None, '"""Tables to play with."""\n'),
+    ],
+}
+
+
+def answers(*replaced: tuple[str, str, str]) -> Callable[[Answers], Answers]:
+    def change(given: Answers) -> Answers:
+        given = dict(given)
+        for question, old, new in replaced:
+            assert old in given[question], (question, old)
+            given[question] = given[question].replace(old, new)
+        return given
+
+    return change
+
+
+CANCEL = "guest cancels own booking: requested or confirmed -> cancelled"
+STATES = "status: requested | confirmed | declined | cancelled"
+
+CHANGES: dict[str, Callable[[Answers], Answers]] = {
+    "a thing more": answers(
+        ("use_cases", "\nmanager exports", "\nguest writes review once\nanyone lists reviews\nmanager exports"),
+        ("use_cases", "guest writes review once", "guest adds review with booking, stars, words once"),
+        (
+            "data",
+            "\n\nbooking:",
+            "\n\nreview:\n  booking: ref booking\n  stars: integer 1..5\n  words: text ..1000 optional\n\nbooking:",
+        ),
+    ),
+    "a use case more": answers(
+        ("use_cases", "\nmanager counts", "\nstaff views booking\nguest views own booking\nmanager counts"),
+    ),
+    "a field more": answers(
+        ("data", "  note: text", "  occasion: text ..100 optional\n  note: text"),
+        ("use_cases", "party_size, note, phone once", "party_size, occasion, note, phone once"),
+    ),
+    "a wider field": answers(("data", "party_size: integer 1..12", "party_size: integer 1..20")),
+    "a field less": answers(
+        ("data", "  note: text ..500 optional\n", ""),
+        ("use_cases", "party_size, note, phone once", "party_size, phone once"),
+        ("use_cases", "with note, phone", "with phone"),
+    ),
+    "a field renamed": answers(
+        ("data", "  note: text", "  wish: text"),
+        ("use_cases", "party_size, note, phone once", "party_size, wish, phone once"),
+        ("use_cases", "with note, phone", "with wish, phone"),
+    ),
+    "a state and a move more": answers(
+        ("data", STATES, STATES.replace("| declined", "| seated | declined")),
+        ("use_cases", "\nstaff declines", "\nstaff seats booking: confirmed -> seated\nstaff declines"),
+    ),
+    "an actor more": answers(
+        ("use_cases", "staff confirms booking", "host, staff confirms booking"),
+        ("use_cases", "\nmanager counts", "\nhost views booking\nmanager counts"),
+    ),
+    "a use case less": answers(("use_cases", "\nstaff changes table", "")),
+    "no more exports": answers(
+        ("use_cases", "\nmanager exports bookings by starts_at", ""),
+        ("outputs", "\nmanager exports bookings: table.name, owner, starts_at, party_size, status", ""),
+    ),
+    "another output": answers(
+        (
+            "outputs",
+            "guest lists own bookings: table.name, starts_at,",
+            "staff confirms booking: id, status\nguest lists own bookings: table.name, table.seats, starts_at,",
+        ),
+    ),
+    "another problem": answers(("problem", "without phoning the restaurant", "at any hour")),
+    "PostgreSQL": answers(("database", "sqlite", "postgresql")),
+}
+
+SRC = "src/{{ model.package }}/"
+FEATURE = SRC + "features/{% yield feature from model.features %}{{ feature.name }}{% endyield %}/"
+# A newer template: a changed file in each layer. (Of an edit, the first text is what the template has today.)
+BETTER: Edit = [
+    (FEATURE + "controller.py.jinja", "No rule, no SQL.", "Neither rule nor SQL."),
+    (
+        FEATURE + "service.py.jinja",
+        "Service:\n    def __init__",
+        'Service:\n    """Made for each request."""\n\n    def __init__',
+    ),
+    (
+        FEATURE + "repository.py.jinja",
+        "# Built once, since that takes longer than to run them.",
+        "# Built once: that takes longer than to run them.",
+    ),
+    (
+        FEATURE + "model.py.jinja",
+        "# The life of a {{ feature.words }}: every way its {{ feature.state }} can change.",
+        "# Every way the {{ feature.state }} of a {{ feature.words }} can change.",
+    ),
+    (FEATURE + "schemas.py.jinja", "what is accepted, what is shown.", "what comes in, what goes out."),
+    (FEATURE + "errors.py.jinja", "is {current}: {move} is not possible.", "is {current}; {move} is not possible."),
+    (SRC + "web/problems.py.jinja", 'RETRY_AFTER = "5"', 'RETRY_AFTER = "3"'),
+    (SRC + "web/transaction.py.jinja", "Begin, commit, roll back: here", "Begin, commit and roll back: here"),
+    (SRC + "database.py.jinja", "class Repository", "# Each feature has one of these.\nclass Repository"),
+    (SRC + "app.py.jinja", '"""The whole service;', '"""The whole of it;'),
+    (SRC + "settings.py.jinja", '"""The environment, read once', '"""The environment, read at the start'),
+    ("Makefile.jinja", "## serve for development, with /docs", "## serve for development; /docs explains it"),
+    ("README.md.jinja", "It is your code; edit any of it.", "It is your code: edit all of it."),
+    ("pyproject.toml.jinja", "sqlalchemy>=2.1,<2.2", "sqlalchemy>=2.1.1,<2.2"),
+    ("tests/conftest.py.jinja", "What the tests stand on", "What all tests stand on"),
+    ("tests/test_problems.py.jinja", "and nothing else.", "and no more."),
+    (".env.example.jinja", "or set in the environment.", "or export them."),
+]
+
+
+def apply(edit: Edit, folder: Path) -> None:
+    for name, old, new in edit:
+        path = folder / name
+        if new is None:
+            path.unlink()
+        elif old is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(new)
+        else:
+            text = path.read_text()
+            assert old in text, f"{name}: {old}"
+            path.write_text(text.replace(old, new, 1) if old else text + new)

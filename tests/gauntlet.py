@@ -1,0 +1,300 @@
+"""Every edit of tests/edits.py meets every change there: `python tests/gauntlet.py` writes the table, tests/gauntlet.md.
+
+With --green, each service that has no conflict is migrated and passes all of its own tests, too.
+"""
+
+import argparse
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from difflib import ndiff
+from pathlib import Path
+
+import copier._main
+from copier import run_copy, run_update
+from edits import BETTER, CHANGES, EDITS, Edit, apply
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from stories import BIN, ROOT, git, interview, run, written
+
+NOTHING: Edit = []
+BETTER_TEMPLATE = "a better template"
+ALL_CHANGES = [*CHANGES, BETTER_TEMPLATE]
+OURS, THEIRS = "<<<<<<< before updating", ">>>>>>> after updating"
+# What another answer makes of the data, so that a migration is due.
+MIGRATED = {
+    "a thing more",
+    "a field more",
+    "a wider field",
+    "a field less",
+    "a field renamed",
+    "a state and a move more",
+    "no more exports",
+}
+
+
+class Compiled(BytecodeCache):
+    """Copier compiles our hooks anew for each of the three services that an update renders. Once is enough here."""
+
+    def __init__(self) -> None:
+        self.code: dict[str, bytes] = {}
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        return name
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.code:
+            bucket.bytecode_from_string(self.code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.code[bucket.key] = bucket.bytecode_to_string()
+
+
+@dataclass
+class Outcome:
+    conflicts: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Gauntlet:
+    """Each version of the service is rendered once."""
+
+    home: Path
+
+    def __post_init__(self) -> None:
+        self.template = self.home / "template"
+        self.answers = interview("bistro")
+
+    def prepare(self) -> None:
+        self.template.mkdir()
+        shutil.copy(ROOT / "copier.yml", self.template)
+        for folder in ["hooks", "template"]:
+            shutil.copytree(ROOT / folder, self.template / folder)
+        publish(self.template, "v1.0.0")
+        self._render("v1.0.0", self.answers, self.home / "base")
+        apply(BETTER, self.template / "template")
+        publish(self.template, "v1.1.0")
+
+    def rendered(self, change: str) -> Path:
+        folder = self.home / change.replace(" ", "_")
+        if not folder.exists():
+            self._render(*self.asked(change), folder)
+        return folder
+
+    def asked(self, change: str) -> tuple[str, dict[str, str]]:
+        if change == BETTER_TEMPLATE:
+            return "v1.1.0", self.answers
+        return "v1.0.0", CHANGES[change](self.answers)
+
+    def _render(self, version: str, answers: dict[str, str], folder: Path) -> None:
+        run_copy(str(self.template), folder, data=answers, vcs_ref=version, defaults=True, quiet=True, unsafe=False)
+
+    def edited(self, edit: Edit, folder: Path) -> Path:
+        """The service of an owner, in their repository."""
+        shutil.copytree(self.home / "base", folder)
+        git(folder, "init")
+        apply(edit, folder)
+        git(folder, "add", ".")
+        git(folder, "commit", "-m", "mine")
+        return folder
+
+    def update(self, service: Path, change: str) -> None:
+        version, answers = self.asked(change)
+        with open(os.devnull, "w") as nowhere:
+            told = os.dup(2), os.dup(1)
+            try:
+                # What `git apply` could not do is told even if `quiet`.
+                os.dup2(nowhere.fileno(), 2), os.dup2(nowhere.fileno(), 1)
+                run_update(
+                    service, data=answers, vcs_ref=version, defaults=True, overwrite=True, quiet=True, unsafe=False
+                )
+            finally:
+                os.dup2(told[0], 2), os.dup2(told[1], 1)
+                os.close(told[0]), os.close(told[1])
+
+    def meet(self, edit: Edit, change: str, service: Path) -> Outcome:
+        """What becomes of an edit, judged against a merge by git of each file."""
+        base, new = self.home / "base", self.rendered(change)
+        mine = self.edited(edit, service.with_name(service.name + "_before"))
+        shutil.copytree(mine, service)
+        self.update(service, change)
+        outcome = Outcome()
+        files = {path.relative_to(service) for path in written(service) if ".git" not in path.parts}
+        for name in sorted(files | {path.relative_to(mine) for path in written(mine) if ".git" not in path.parts}):
+            found, was, before, after = (read(folder / name) for folder in [service, mine, base, new])
+            if name.parts[0] == "migrations" and was is not None:
+                after = before
+            if name.name == ".copier-answers.yml":
+                continue
+            if found is not None and OURS in found:
+                outcome.conflicts.append(str(name))
+            if before == was:
+                expected = after
+            elif before == after or before is None:
+                expected = was
+            elif was is None:
+                expected = None
+            else:
+                expected = merged(was, before, after or "")
+            if expected == found:
+                continue
+            if expected is None or found is None:
+                outcome.wrong.append(f"{name} {'is gone' if found is None else 'is back'}")
+            elif OURS not in found and OURS in expected:
+                outcome.wrong.append(f"{name} is merged where git sees a conflict")
+            elif OURS not in found:
+                outcome.wrong.append(f"{name} is not what a merge gives")
+            missing = lines_lost(before or "", was or "", found or "")
+            outcome.wrong += [f"{name} has lost: {line}" for line in missing]
+        return outcome
+
+
+def publish(template: Path, version: str) -> None:
+    git(template, "init")
+    git(template, "add", ".")
+    git(template, "commit", "-m", version)
+    git(template, "tag", version)
+
+
+def read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def merged(mine: str, base: str, new: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {"mine": mine, "base": base, "new": new}.items():
+            (Path(folder) / name).write_text(text)
+        labels = ["-L", "before updating", "-L", "last update", "-L", "after updating"]
+        return run(Path(folder), "git", "merge-file", "-p", *labels, "mine", "base", "new").stdout
+
+
+def lines_lost(base: str, mine: str, found: str) -> list[str]:
+    added = Counter(line[2:] for line in ndiff(base.splitlines(), mine.splitlines()) if line.startswith("+ "))
+    return [line for line in added if line.strip() and line not in found.splitlines()]
+
+
+def compiled_once() -> None:
+    copier._main.SandboxedEnvironment = functools.partial(  # type: ignore[misc, assignment]
+        copier._main.SandboxedEnvironment, bytecode_cache=Compiled()
+    )
+
+
+def pairs() -> Iterator[tuple[str, str]]:
+    for change in ALL_CHANGES:
+        yield "", change
+        for edit in EDITS:
+            yield edit, change
+
+
+def one(home: Path, edit: str, change: str, tools: Path | None) -> tuple[Outcome, str]:
+    gauntlet = Gauntlet(home)
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        service = Path(folder) / "service"
+        outcome = gauntlet.meet(EDITS.get(edit, NOTHING), change, service)
+        if outcome.conflicts or outcome.wrong:
+            told = "".join(
+                f"--- {name}\n" + "".join(re.findall(rf"(?sm)^{OURS}.*?^{THEIRS}\n", (service / name).read_text()))
+                for name in outcome.conflicts
+            )
+            return outcome, told
+        outcome.wrong += unclean(service) if tools is None else not_green(service, tools, change in MIGRATED)
+    return outcome, ""
+
+
+def unclean(service: Path) -> list[str]:
+    told = []
+    for command in [["format", "--check"], ["check"]]:
+        done = run(service, BIN / "ruff", *command, "--no-cache", "--quiet")
+        told += [f"ruff {command[0]}: {done.stdout}"] if done.returncode else []
+    return told
+
+
+def not_green(service: Path, tools: Path, migrated: bool) -> list[str]:
+    """As `make migration` and `make test` do."""
+
+    def runs(*command: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PYTHONPATH": "src:.", "PYTHONDONTWRITEBYTECODE": "1"}
+        return run(service, tools / command[0], *command[1:], **environment)
+
+    told = unclean(service)
+    if migrated:
+        done = runs("python", "-m", "tests.migration", "what changed")
+        told += [done.stdout + done.stderr] if done.returncode else []
+        for command in [["check", "--fix"], ["format"]]:
+            run(service, BIN / "ruff", *command, "--no-cache", "--quiet", "migrations")
+    for line in ["mypy --no-incremental", "lint-imports --no-cache", "pytest --quiet -p no:cacheprovider"]:
+        done = runs(*line.split())
+        told += [f"{line}: {done.stdout[-2000:]}{done.stderr[-500:]}"] if done.returncode else []
+    return told
+
+
+def table(outcomes: dict[tuple[str, str], Outcome]) -> str:
+    lines = [
+        "| | " + " | ".join(ALL_CHANGES) + " |",
+        "|---|" + "--:|" * len(ALL_CHANGES),
+    ]
+    for edit in ["", *EDITS]:
+        cells = [outcomes[edit, change] for change in ALL_CHANGES]
+        lines.append(f"| {edit or 'nothing'} | " + " | ".join(shown(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def shown(outcome: Outcome) -> str:
+    return "wrong" if outcome.wrong else str(len(outcome.conflicts) or "·")
+
+
+def install(home: Path) -> Path:
+    """PostgreSQL's tests need all that SQLite's do."""
+    run_copy(str(ROOT), home / "all", data=interview("bistro_postgresql"), defaults=True, quiet=True, vcs_ref="HEAD")
+    venv = home / "venv"
+    packages = ["pip", "install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
+    for command in [["venv", str(venv)], packages]:
+        done = run(home / "all", BIN / "uv", *command)
+        assert done.returncode == 0, done.stderr
+    return venv / "bin"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--green", action="store_true", help="run the tests of each service")
+    parser.add_argument("--edit", default="", help="only the edits with this in their name")
+    parser.add_argument("--change", default="", help="only the changes with this in their name")
+    given = parser.parse_args()
+    compiled_once()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        # PostgreSQL never runs as root: it has to get in.
+        home.chmod(0o755)
+        tools = install(home) if given.green else None
+        gauntlet = Gauntlet(home)
+        gauntlet.prepare()
+        for change in ALL_CHANGES:
+            gauntlet.rendered(change)
+        outcomes = {}
+        wanted = [pair for pair in pairs() if given.edit in pair[0] and given.change in pair[1]]
+        with ProcessPoolExecutor(2) as pool:
+            jobs = {pair: pool.submit(one, home, *pair, tools) for pair in wanted}
+            for (edit, change), job in jobs.items():
+                outcome, told = job.result()
+                outcomes[edit, change] = outcome
+                if outcome.conflicts or outcome.wrong:
+                    print(f"== {edit or 'nothing'} x {change}: {outcome.conflicts}\n{told}" + "\n".join(outcome.wrong))
+    conflicts = [pair for pair, outcome in outcomes.items() if outcome.conflicts]
+    wrong = [pair for pair, outcome in outcomes.items() if outcome.wrong]
+    print(f"{len(outcomes)} pairs, {len(conflicts)} with conflicts, {len(wrong)} wrong")
+    if not given.edit and not given.change:
+        (ROOT / "tests/gauntlet.md").write_text(table(outcomes) + "\n")
+    return len(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
