@@ -66,6 +66,7 @@ RULE: Edit = [
 ]
 
 EDITS: dict[str, Edit] = {
+    "nothing": [],
     "a rule of three rooms": RULE,
     "a rule in a busy method": [
         (
@@ -147,6 +148,12 @@ EDITS: dict[str, Edit] = {
             + '        return f"Reserved ({self._repository.current_state(id)})"\n',
         ),
         ("tests/test_access.py", '    "list_bookings"', '    "label_booking": {"staff"},\n    "list_bookings"'),
+        (
+            "contract/api.txt",
+            "\nGET /tables: ",
+            "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  answers 200\n    all: object\n"
+            "  refuses 401, 403, 404, 413, 422\n\nGET /tables: ",
+        ),
     ],
     "an error's text": [
         (BOOKING + "errors.py", '"There is no such booking."', '"We know of no such booking."'),
@@ -185,12 +192,37 @@ EDITS: dict[str, Edit] = {
         ("README.md", "## Settings\n", "## Who is on call\n\nSee the list in the kitchen.\n\n## Settings\n"),
         ("README.md", "make run     # for development: http", "make run     # on your own machine: http"),
     ],
+    "prose in the docs": [
+        (
+            "docs/use-cases.md",
+            "### Staff confirms booking\n",
+            "### Staff confirms booking\n\nThe guest gets a letter. Nobody confirms on a Sunday.\n",
+        ),
+    ],
+    "a summary and a log line": [
+        (BOOKING + "controller.py", 'summary="Staff confirms booking"', 'summary="Staff promises a table"'),
+        (
+            BOOKING + "controller.py",
+            "        shown = _service(connection).create(body, caller.name)\n",
+            "        shown = _service(connection).create(body, caller.name)\n"
+            '        log.info("%s asks for a table", caller.name)\n',
+        ),
+        (
+            BOOKING + "controller.py",
+            'router = APIRouter(tags=["bookings"])\n',
+            'router = APIRouter(tags=["bookings"])\nlog = logging.getLogger("bookings")\n',
+        ),
+        (BOOKING + "controller.py", "from collections.abc", "import logging\nfrom collections.abc"),
+        ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),
+    ],
+    "another row in the tests' world": [
+        ("tests/world.py", '            "seats": 1,\n', '            "seats": 2,\n'),
+    ],
     "a setting": [
         (
             "src/bistro/settings.py",
-            '    database_url: str = pydantic.Field(pattern="^sqlite:///.")\n',
-            '    database_url: str = pydantic.Field(pattern="^sqlite:///.")\n'
-            "    house: str = pydantic.Field(default=\"Chez nous\", min_length=1)\n",
+            "\n    @pydantic.model_validator",
+            '    house: str = pydantic.Field(default="Chez nous", min_length=1)\n\n    @pydantic.model_validator',
         ),
         (".env.example", "", "\n# What the house is called on letters.\n# HOUSE=Chez nous\n"),
     ],
@@ -317,6 +349,17 @@ CHANGES: dict[str, Callable[[Answers], Answers]] = {
         ("use_cases", "staff confirms booking", "host, staff confirms booking"),
         ("use_cases", "\nmanager counts", "\nhost views booking\nmanager counts"),
     ),
+    "a use case more for the other thing": answers(
+        ("use_cases", "\nstaff removes table", "\nstaff views table\nstaff removes table"),
+    ),
+    "states for what had none": answers(
+        ("data", "  seats: integer 1..12", "  seats: integer 1..12\n  use: free | closed"),
+        (
+            "use_cases",
+            "\nstaff removes table",
+            "\nstaff closes table: free -> closed\nstaff opens table: closed -> free\nstaff removes table",
+        ),
+    ),
     "a use case less": answers(("use_cases", "\nstaff changes table", "")),
     "no more exports": answers(
         ("use_cases", "\nmanager exports bookings by starts_at", ""),
@@ -330,6 +373,15 @@ CHANGES: dict[str, Callable[[Answers], Answers]] = {
         ),
     ),
     "another problem": answers(("problem", "without phoning the restaurant", "at any hour")),
+    "all at once": answers(
+        ("data", "  note: text", "  occasion: text ..100 optional\n  note: text"),
+        ("data", STATES, STATES + " | seated"),
+        ("use_cases", "party_size, note, phone once", "party_size, occasion, note, phone once"),
+        ("use_cases", "\nmanager counts", "\nstaff views booking\nmanager counts"),
+        ("use_cases", "\nstaff declines", "\nstaff seats booking: confirmed -> seated\nstaff declines"),
+        ("use_cases", "\nmanager exports", "\nguest adds review with booking, stars\nmanager exports"),
+        ("data", "\n\nbooking:", "\n\nreview:\n  booking: ref booking\n  stars: integer 1..5\n\nbooking:"),
+    ),
     "PostgreSQL": answers(("database", "sqlite", "postgresql")),
 }
 
