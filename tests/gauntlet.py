@@ -207,7 +207,9 @@ def one(home: Path, edit: str, change: str, tools: Path | None) -> tuple[Outcome
                 for name in outcome.conflicts
             )
             return outcome, told
-        outcome.wrong += unclean(service) if tools is None else not_green(service, tools, change in MIGRATED or "index" in edit)
+        outcome.wrong += (
+            unclean(service) if tools is None else not_green(service, tools, change in MIGRATED or "index" in edit)
+        )
     return outcome, ""
 
 

@@ -1,0 +1,263 @@
+"""`copier update` keeps what the owner wrote. All pairs of edit and change are in tests/gauntlet.md."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import copier
+import gauntlet
+import pytest
+import yaml
+from copier.errors import UnsafeTemplateError
+from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, apply
+from gauntlet import Gauntlet, publish, unclean
+from stories import BIN, git, run
+
+# What one who has made every edit of the table has to decide, change by change.
+DECISIONS: dict[str, set[str]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    before = copier._main.SandboxedEnvironment
+    gauntlet.compiled_once()
+    yield
+    copier._main.SandboxedEnvironment = before
+
+
+@pytest.fixture(scope="module")
+def owners(tmp_path_factory: pytest.TempPathFactory) -> Gauntlet:
+    prepared = Gauntlet(tmp_path_factory.mktemp("owners"))
+    prepared.prepare()
+    return prepared
+
+
+@pytest.fixture
+def service(owners: Gauntlet, tmp_path: Path) -> Path:
+    """A bistro whose owner has given it a rule."""
+    return owners.edited(RULE, tmp_path / "bistro")
+
+
+def update(
+    service: Path, answers: dict[str, str] | None = None, version: str = "v1.0.0", trusted: bool = False
+) -> None:
+    copier.run_update(service, data=answers, vcs_ref=version, defaults=True, overwrite=True, unsafe=trusted)
+
+
+def changed(service: Path) -> list[str]:
+    return git(service, "status", "--porcelain").splitlines()
+
+
+def commit(service: Path) -> None:
+    git(service, "add", ".")
+    git(service, "commit", "-m", "more")
+
+
+# ---- no edit is lost
+
+
+@pytest.mark.parametrize("change", gauntlet.ALL_CHANGES)
+def test_one_who_has_edited_everything(owners: Gauntlet, change: str, tmp_path: Path) -> None:
+    every = [edit for name in EDITS for edit in EDITS[name]]
+    outcome = owners.meet(every, change, tmp_path / "bistro")
+    assert outcome.wrong == []
+    assert set(outcome.conflicts) == DECISIONS.get(change, set())
+
+
+@pytest.mark.parametrize("change", ["all at once", "PostgreSQL"])
+def test_one_who_has_edited_nothing(owners: Gauntlet, change: str, tmp_path: Path) -> None:
+    outcome = owners.meet([], change, tmp_path / "bistro")
+    assert (outcome.conflicts, outcome.wrong) == ([], [])
+    assert unclean(tmp_path / "bistro") == []
+
+
+def test_where_both_changed_a_line_both_are_shown(owners: Gauntlet, tmp_path: Path) -> None:
+    service = owners.edited(EDITS["a description of a field"], tmp_path / "bistro")
+    update(service, CHANGES["a wider field"](owners.answers))
+    schemas = (service / BOOKING / "schemas.py").read_text()
+    assert (
+        "<<<<<<< before updating\n"
+        '    party_size: Integer = Field(ge=1, le=12, examples=[1], title="Children count, too")\n'
+        "=======\n"
+        "    party_size: Integer = Field(ge=1, le=20, examples=[1])\n"
+        ">>>>>>> after updating\n"
+    ) in schemas
+    assert f"UU {BOOKING}schemas.py" in changed(service)
+    assert [line for line in changed(service) if line.startswith("U")] == [f"UU {BOOKING}schemas.py"]
+
+
+# ---- nothing changes that need not
+
+
+def test_unchanged_answers_and_template_change_nothing(service: Path) -> None:
+    update(service)
+    assert changed(service) == []
+
+
+def test_the_second_update_changes_nothing(owners: Gauntlet, service: Path) -> None:
+    answers = CHANGES["all at once"](owners.answers)
+    update(service, answers, "v1.1.0")
+    assert changed(service) != []
+    commit(service)
+    update(service, answers, "v1.1.0")
+    assert changed(service) == []
+
+
+def test_history_stays_as_it_is(owners: Gauntlet, service: Path) -> None:
+    versions = service / "migrations/versions"
+    (versions / "0001_first.py").unlink()
+    (versions / "0001_all_of_last_year.py").write_text("# all of last year\n")
+    commit(service)
+    update(service, CHANGES["a thing more"](owners.answers), "v1.1.0")
+    assert [path.name for path in versions.iterdir()] == ["0001_all_of_last_year.py"]
+    assert (versions / "0001_all_of_last_year.py").read_text() == "# all of last year\n"
+
+
+# ---- what it says
+
+
+def test_it_says_what_went_with_a_thing(owners: Gauntlet, service: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    update(service, CHANGES["a thing more"](owners.answers))
+    review = service / "src/bistro/features/review/service.py"
+    review.write_text(review.read_text() + "\n# A rule of ours.\n")
+    (review.parent / "stars.py").write_text('"""Of our own."""\n')
+    commit(service)
+    capfd.readouterr()
+
+    update(service, owners.answers)
+
+    told = capfd.readouterr().err
+    gone = ["src/bistro/features/review", "tests/features/review"]
+    assert f"Deleted with all that you wrote in them: {', '.join(gone)}." in told
+    assert "What review held will be lost." in told
+    assert not review.exists()
+    # What never was ours stays, and what was comes back from git.
+    assert (review.parent / "stars.py").exists()
+    git(service, "restore", *gone)
+    assert review.read_text().endswith("# A rule of ours.\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "unsaid"),
+    [
+        (
+            "a field renamed",
+            ["What booking.note held will be lost", "make migration", "contract/api.txt"],
+            ["DATABASE"],
+        ),
+        ("a wider field", ["make migration", "contract/api.txt"], ["lost", "Deleted"]),
+        ("another output", ["contract/api.txt"], ["make migration", "lost"]),
+        ("another problem", [], ["make migration", "contract/api.txt"]),
+        ("PostgreSQL", ["set DATABASE_URL", "move yourself"], ["contract/api.txt", "lost"]),
+    ],
+)
+def test_it_says_what_to_do(
+    owners: Gauntlet, service: Path, capfd: pytest.CaptureFixture[str], change: str, said: list[str], unsaid: list[str]
+) -> None:
+    update(service, CHANGES[change](owners.answers))
+    told = capfd.readouterr().err
+    assert [text for text in [*said, "bistro follows your answers again", "make test"] if text not in told] == []
+    assert [text for text in unsaid if text in told] == []
+
+
+def test_a_service_keeps_its_name(service: Path) -> None:
+    with pytest.raises(ValueError, match=r"what you wrote is in src/bistro\. Rename it by hand first"):
+        update(service, {"service_name": "tavern"})
+    assert changed(service) == []
+
+
+def test_a_service_renamed_by_hand_is_updated(owners: Gauntlet, service: Path) -> None:
+    """As the refusal says."""
+    git(service, "mv", "src/bistro", "src/tavern")
+    for path in gauntlet.written(service):
+        if ".git" not in path.parts:
+            path.write_text(path.read_text().replace("bistro", "tavern").replace("Bistro", "Tavern"))
+    commit(service)
+    update(service, CHANGES["a use case more for the other thing"](owners.answers) | {"service_name": "tavern"})
+    rules = (service / TABLE.replace("bistro", "tavern") / "service.py").read_text()
+    assert "raise errors.TableLimitReached" in rules and "def view" in rules
+    assert not (service / "src/bistro").exists()
+    assert [line for line in changed(service) if line[0] != " "] == []
+
+
+# ---- versions
+
+
+@pytest.fixture
+def published(owners: Gauntlet, tmp_path: Path) -> Path:
+    """The template at v1.0.0, with room for more versions."""
+    template = tmp_path / "published"
+    git(tmp_path, "clone", "--quiet", "--branch", "v1.0.0", str(owners.template), str(template))
+    git(template, "tag", "--delete", "v1.1.0")
+    return template
+
+
+@pytest.fixture
+def follower(published: Path, owners: Gauntlet, tmp_path: Path) -> Path:
+    service = tmp_path / "follower"
+    copier.run_copy(str(published), service, data=owners.answers, defaults=True, quiet=True)
+    git(service, "init")
+    apply(RULE, service)
+    commit(service)
+    return service
+
+
+def next_version(template: Path, version: str, change: Callable[[Path], None]) -> None:
+    change(template)
+    publish(template, version)
+
+
+def better(template: Path) -> None:
+    apply(BETTER, template / "template")
+
+
+def longer(template: Path) -> None:
+    path = template / "template/Makefile.jinja"
+    path.write_text(path.read_text().replace("## the next", "## the very next") + "\n# the end\n")
+
+
+def check_update(service: Path) -> dict[str, object]:
+    told: dict[str, object] = json.loads(run(service, BIN / "copier", "check-update", "--output-format", "json").stdout)
+    return told
+
+
+def test_two_versions_at_once_and_nobody_at_the_keyboard(published: Path, follower: Path) -> None:
+    assert check_update(follower)["update_available"] is False
+    next_version(published, "v1.1.0", better)
+    next_version(published, "v2.0.0", longer)
+    # Nobody is given what is not yet released.
+    next_version(published, "v3.0.0rc1", longer)
+    told = check_update(follower)
+    assert [told[key] for key in ["update_available", "current_version", "latest_version"]] == [True, "1.0.0", "2.0.0"]
+    assert run(follower, BIN / "copier", "check-update", "--quiet").returncode == 2
+
+    done = run(follower, BIN / "copier", "update", "--defaults")
+
+    assert done.returncode == 0, done.stderr
+    assert (follower / "Makefile").read_text().count("# the end") == 1
+    assert 'RETRY_AFTER = "3"' in (follower / "src/bistro/web/problems.py").read_text()
+    assert "raise errors.TableLimitReached" in (follower / TABLE / "service.py").read_text()
+    assert yaml.safe_load((follower / ".copier-answers.yml").read_text())["_commit"] == "v2.0.0"
+    commit(follower)
+    assert run(follower, BIN / "copier", "check-update", "--quiet").returncode == 0
+
+
+def with_a_migration(template: Path) -> None:
+    migrations = template / "hooks/migrations"
+    migrations.mkdir()
+    shutil.copy(Path(__file__).parent / "edits.py", migrations / "unread.py")
+    text = (template / "copier.yml").read_text()
+    migration = "\"{{ _copier_python }}\", \"-c\", \"open('migrated', 'w').write('{{ _version_from }}')\""
+    (template / "copier.yml").write_text(text + f"\n_migrations:\n  - version: v2.0.0\n    command: [{migration}]\n")
+
+
+def test_a_version_with_a_migration(published: Path, follower: Path) -> None:
+    """We have none so far; whoever does not trust it is told, and nothing is changed."""
+    next_version(published, "v2.0.0", with_a_migration)
+    with pytest.raises(UnsafeTemplateError, match="potentially unsafe feature: migrations"):
+        update(follower, version="v2.0.0")
+    assert changed(follower) == []
+    update(follower, version="v2.0.0", trusted=True)
+    assert (follower / "migrated").read_text() == "v1.0.0"
+    assert [line for line in changed(follower) if line[0] != "?"] == [" M .copier-answers.yml"]
