@@ -1,8 +1,9 @@
 """`copier update` keeps what the owner wrote. All pairs of edit and change are in tests/gauntlet.md."""
 
 import json
-import shutil
+import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import copier
@@ -12,8 +13,20 @@ import yaml
 from copier.errors import UnsafeTemplateError
 from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, apply
 from gauntlet import Gauntlet, publish, unclean
-from stories import BIN, git, run
+from stories import BIN, ROOT, clean, git, run
 
+FOUR_HOURS = """\
+from bistro.features.booking import schemas
+
+from tests.world import World, bearer, example, wrong_fields
+
+
+def test_four_hours_at_most(world: World) -> None:
+    body = example(schemas.BookingCreateIn) | {"ends_at": "2099-01-31T16:00:00Z"}
+    body["table"] = str(world.make_table())
+
+    assert wrong_fields(world.send("POST", "/bookings", bearer("guest"), body)) == ["/ends_at"]
+"""
 # What one who has made every edit of the table has to decide, change by change.
 DECISIONS: dict[str, set[str]] = {}
 
@@ -244,9 +257,6 @@ def test_two_versions_at_once_and_nobody_at_the_keyboard(published: Path, follow
 
 
 def with_a_migration(template: Path) -> None:
-    migrations = template / "hooks/migrations"
-    migrations.mkdir()
-    shutil.copy(Path(__file__).parent / "edits.py", migrations / "unread.py")
     text = (template / "copier.yml").read_text()
     migration = "\"{{ _copier_python }}\", \"-c\", \"open('migrated', 'w').write('{{ _version_from }}')\""
     (template / "copier.yml").write_text(text + f"\n_migrations:\n  - version: v2.0.0\n    command: [{migration}]\n")
@@ -261,3 +271,52 @@ def test_a_version_with_a_migration(published: Path, follower: Path) -> None:
     update(follower, version="v2.0.0", trusted=True)
     assert (follower / "migrated").read_text() == "v1.0.0"
     assert [line for line in changed(follower) if line[0] != "?"] == [" M .copier-answers.yml"]
+
+
+# ---- the walk in the README
+
+
+def examples(language: str) -> list[str]:
+    section = (ROOT / "README.md").read_text().split("## When you change your mind")[1].split("\n## ")[0]
+    return re.findall(rf"(?s)```{language}\n(.*?)```", section)
+
+
+def replaced(text: str, change: str) -> str:
+    """Each line that is gone by the one that follows it; any other new one is put after the line above it."""
+    for above, line in pairwise(change.splitlines()):
+        if line.startswith("+"):
+            assert text.count(above[1:] + "\n") == 1, above
+            kept = "" if above.startswith("-") else above[1:] + "\n"
+            text = text.replace(above[1:] + "\n", kept + line[1:] + "\n")
+    return text
+
+
+def test_the_walk_in_the_readme(owners: Gauntlet, tmp_path: Path) -> None:
+    service = owners.edited([], tmp_path / "bistro")
+    rule, answers = examples("diff")
+    uses, data = answers.split("\n\n")
+    (tmp_path / "rule.diff").write_text(rule)
+    git(service, "apply", str(tmp_path / "rule.diff"))
+    (service / "tests/features/booking/test_hours.py").write_text(FOUR_HOURS)
+    commit(service)
+    former = {name: owners.answers[name] + "\n" for name in ["use_cases", "data"]}
+    changed = {"use_cases": replaced(former["use_cases"], uses), "data": replaced(former["data"], data)}
+    (tmp_path / "answers.yml").write_text(yaml.safe_dump(changed))
+
+    done = run(
+        service, BIN / "copier", "update", "--defaults", "--vcs-ref", "v1.0.0", "--data-file", tmp_path / "answers.yml"
+    )
+
+    assert done.returncode == 0, done.stderr
+    migration, test, commit_all = examples("sh")[0].splitlines()
+    assert migration.split(" name=")[0] in done.stderr
+    path = f"{BIN}:{clean()['PATH']}"
+    before = run(service, "make", "test", PATH=path)
+    assert before.returncode != 0 and "make migration" in before.stdout
+    for line in [migration, test]:
+        done = run(service, "sh", "-c", line, PATH=path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert commit_all.startswith("git add --all && git commit")
+    rules = (service / BOOKING / "service.py").read_text()
+    assert 'raise Invalid("A table is yours for four hours at most"' in rules and "def seat(" in rules
+    assert (service / "migrations/versions/0002_seats_and_allergies.py").exists()

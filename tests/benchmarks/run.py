@@ -10,8 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import yaml
 from stories import BIN, ROOT, clean, git, run
+from stories import interview as interview_of
 
+MORE = "\nstaff views booking\n"
 ONE_FILE = "name:\n  type: str\n  default: bistro\n_subdirectory: template\n"
 
 
@@ -93,6 +96,17 @@ def main() -> None:
             return lambda: watch.copy(template, "--data-file", folder / answers)[0]
 
         bistro, file = alternating(7, lambda: watch.copy(template)[0], lambda: watch.copy(plain)[0])
+        (folder / "more.yml").write_text(yaml.safe_dump({"use_cases": interview_of("bistro")["use_cases"] + MORE}))
+        follower = repository(watch.copy(template)[1])
+
+        def update() -> float:
+            # From the state that was committed, each time.
+            git(follower, "reset", "--quiet", "--hard")
+            return watch.time(
+                BIN / "copier", "update", "--quiet", "--defaults", "--data-file", folder / "more.yml", cwd=follower
+            )
+
+        copied, updated = alternating(5, lambda: watch.copy(template)[0], update)
         one, fifty = alternating(5, made("one.yml"), made("fifty.yml"))
 
         firsts, seconds = [], []
@@ -107,6 +121,12 @@ def main() -> None:
         print("|---|---|---|---|")
         for what, measured, ratio, target in [
             ("`copier copy` of bistro, against a template of one file", [bistro, file], bistro / file, "2.5 x"),
+            (
+                "`copier update` of bistro to one more use case, against its copy",
+                [updated, copied],
+                updated / copied,
+                "4 x",
+            ),
             ("50 things with four use cases each, against one thing", [fifty, one], fifty / one, "5 x"),
             ("bistro's first `make test`, its packages cached", [first], 0, "10 s"),
             ("bistro's second `make test`", [second], 0, "5 s"),
