@@ -253,7 +253,16 @@ def not_green(service: Path, tools: Path, migrated: bool) -> list[str]:
 
 
 def table(outcomes: dict[tuple[str, str], Outcome]) -> str:
+    conflicts = len([outcome for outcome in outcomes.values() if outcome.conflicts])
     lines = [
+        "# What owners edit, and what changes afterwards",
+        "",
+        "`python tests/gauntlet.py` makes this table of a bistro: an edit of tests/edits.py in each row, a change of the",
+        "answers or of the template in each column. A dot: all that was written and all that is new is there, as git",
+        "merges it. A number: in so many files both are shown, as a conflict.",
+        "",
+        f"{len(outcomes)} pairs, {conflicts} with conflicts.",
+        "",
         "| | " + " | ".join(ALL_CHANGES) + " |",
         "|---|" + "--:|" * len(ALL_CHANGES),
     ]
