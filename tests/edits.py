@@ -132,7 +132,7 @@ EDITS: dict[str, Edit] = {
             '        return f"Reserved ({self._repository.current_state(id)})"\n'
             "\n\ndef _judge",
         ),
-        ("tests/test_access.py", '    "list_bookings"', '    "label_booking": {"staff"},\n    "list_bookings"'),
+        ("tests/test_security.py", '    "list_bookings": {', '    "label_booking": {"staff"},\n    "list_bookings": {'),
         (
             "contract/api.txt",
             "\nGET /tables: ",
@@ -200,8 +200,8 @@ EDITS: dict[str, Edit] = {
         ),
         (
             BOOKING + "controller.py",
-            'router = APIRouter(tags=["bookings"])\n',
-            'router = APIRouter(tags=["bookings"])\nlog = logging.getLogger("bookings")\n',
+            "\n\n\ndef _service",
+            '\nlog = logging.getLogger("bookings")\n\n\ndef _service',
         ),
         (BOOKING + "controller.py", "from collections.abc", "import logging\nfrom collections.abc"),
         ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),
@@ -212,8 +212,8 @@ EDITS: dict[str, Edit] = {
     "a setting": [
         (
             "src/bistro/settings.py",
-            "\n    @pydantic.model_validator",
-            '    house: str = pydantic.Field(default="Chez nous", min_length=1)\n\n    @pydantic.model_validator',
+            "\n    @pydantic.field_validator",
+            '    house: str = pydantic.Field(default="Chez nous", min_length=1)\n\n    @pydantic.field_validator',
         ),
         (".env.example", "", "\n# What the house is called on letters.\n# HOUSE=Chez nous\n"),
     ],
@@ -234,6 +234,7 @@ EDITS: dict[str, Edit] = {
         ("tests/features/table/test_controller.py", "", None),
     ],
     "a router of one's own": [
+        ("tests/test_security.py", 'UNLISTED = {"/health/live"', 'UNLISTED = {"/menu", "/health/live"'),
         (
             "src/bistro/features/menu/__init__.py",
             None,

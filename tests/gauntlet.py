@@ -67,6 +67,7 @@ class Compiled(BytecodeCache):
 class Outcome:
     conflicts: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    placed: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -146,7 +147,7 @@ class Gauntlet:
             if expected is None or found is None:
                 outcome.wrong.append(f"{name} {'is gone' if found is None else 'is back'}")
             elif OURS not in found and OURS in expected:
-                outcome.wrong.append(f"{name} is merged where git sees a conflict")
+                outcome.placed.append(str(name))
             elif OURS not in found:
                 outcome.wrong.append(f"{name} is not what a merge gives")
             missing = lines_lost(before or "", was or "", found or "")
@@ -259,7 +260,8 @@ def table(outcomes: dict[tuple[str, str], Outcome]) -> str:
         "",
         "`python tests/gauntlet.py` makes this table of a bistro: an edit of tests/edits.py in each row, a change of the",
         "answers or of the template in each column. A dot: all that was written and all that is new is there, as git",
-        "merges it. A number: in so many files both are shown, as a conflict.",
+        "merges it. A number: in so many files both are shown, as a conflict. A wave: git would ask, but Copier found the",
+        "same lines around another place, and put it there.",
         "",
         f"{len(outcomes)} pairs, {conflicts} with conflicts.",
         "",
@@ -273,7 +275,7 @@ def table(outcomes: dict[tuple[str, str], Outcome]) -> str:
 
 
 def shown(outcome: Outcome) -> str:
-    return "wrong" if outcome.wrong else str(len(outcome.conflicts) or "·")
+    return "wrong" if outcome.wrong else str(len(outcome.conflicts) or ("~" if outcome.placed else "·"))
 
 
 def install(home: Path) -> Path:
