@@ -14,6 +14,7 @@ from stories import BIN, ROOT, Story, interview, run
 # A misspelt name in a path that loops renders nothing, and says nothing: so every file is named here.
 ALWAYS = """
     .copier-answers.yml .env.example .gitignore Makefile README.md pyproject.toml docs/use-cases.md
+    .dockerignore .github/workflows/ci.yml .pre-commit-config.yaml Dockerfile renovate.json
     migrations/env.py migrations/script.py.mako migrations/versions/0001_first.py
     src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/database.py src/PACKAGE/errors.py
     src/PACKAGE/schemas.py src/PACKAGE/settings.py src/PACKAGE/features/__init__.py
@@ -47,6 +48,8 @@ REFUSING = {
         a2:cr a10:csr b1:cs
     """,
 }
+# GitHub has tags of its own: ${{ … }}
+TAG = r"(?<!\$)\{\{"
 RUFF = "ARG ASYNC B C4 DTZ E4 E7 E9 F FURB I N PGH PIE PT RET RUF SIM T20 UP W".split()
 
 
@@ -58,7 +61,8 @@ def test_the_tree_is_complete(story: Story) -> None:
         expected += WHERE_SOMETHING_CHANGES.split()
     for verb, paths in WHERE_SOMEBODY.items():
         expected += paths.split() if verb in story.answers["use_cases"] else []
-    expected += ["tests/postgres.py"] if story.answers["database"] == "postgresql" else []
+    if story.answers["database"] == "postgresql":
+        expected += ["tests/postgres.py", "compose.yaml", "Caddyfile"]
     for thing, layers in (words.split(":") for words in REFUSING[story.name].split()):
         expected += [f"src/PACKAGE/features/{thing}/{room}.py" for room in ROOMS]
         tested = [layer for layer in ["controller", "service", "repository"] if layer[0] in layers]
@@ -87,8 +91,11 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         ".copier-answers.yml",
         ".env.example",
         ".gitignore",
+        "Caddyfile",
+        "Dockerfile",
         "Makefile",
         "README.md",
+        "compose.yaml",
         "pyproject.toml",
         *(f"src/{story.package}/{part}.py" for part in ["app", "database", "settings"]),
         *(f"src/{story.package}/web/{part}.py" for part in ["idempotency", "transaction"]),
@@ -101,7 +108,7 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
 def test_nothing_of_the_template_is_left(story: Story) -> None:
     for name, text in story.files().items():
         ours = [line for line in text.splitlines() if "{{ nobody }} {% knows %}" not in line]
-        assert re.findall(r"\{\{ |\{%|\bUndefined\b", "\n".join(ours)) == [], name
+        assert re.findall(rf"{TAG} |\{{%|\bUndefined\b", "\n".join(ours)) == [], name
 
 
 def test_it_is_formatted_and_linted(story: Story) -> None:
@@ -203,7 +210,7 @@ def test_nothing_runs_on_the_users_machine() -> None:
 
 @pytest.mark.parametrize("path", template_files(), ids=lambda path: str(path.relative_to(ROOT / "template"))[-60:])
 def test_jinja_only_where_it_says_so(path: Path) -> None:
-    tags = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", path.read_text(), re.DOTALL)
+    tags = re.findall(rf"{TAG}.*?\}}\}}|\{{%.*?%\}}", path.read_text(), re.DOTALL)
     assert (path.suffix == ".jinja") == bool(tags)
     assert [tag for tag in tags if "|" in tag] == [], "names are worked out in the model, not by filters"
     assert not re.search(r'[|"<>?*:]', str(path.relative_to(ROOT))), "no name for a file on Windows"
