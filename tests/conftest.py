@@ -2,13 +2,12 @@
 
 import functools
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pytest_copie.plugin import Copie
-from stories import BIN, ROOT, STORIES, Story, git, interview, run
+from stories import ROOT, STORIES, Story, git, installed, interview
 
 
 @pytest.fixture(scope="session")
@@ -54,14 +53,6 @@ def bistro(tell: Callable[[str], Story]) -> Story:
 
 @pytest.fixture(scope="session")
 def tools(tell: Callable[[str], Story]) -> Iterator[Path]:
-    """Where the programs are that check a generated service: what this one depends on is enough for all.
-
-    Not in a folder of pytest: it shuts them to other users, and PostgreSQL, which is one of them, never runs as root.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        venv = Path(folder) / "venv"
-        install = ["install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
-        for command in [["venv", str(venv)], ["pip", *install]]:
-            done = run(tell("bistro_postgresql").path, BIN / "uv", *command)
-            assert done.returncode == 0, done.stderr
-        yield venv / "bin"
+    """Where the programs are that check a generated service: what this one depends on is enough for all."""
+    with installed(tell("bistro_postgresql").path) as tools:
+        yield tools

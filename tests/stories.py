@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +62,21 @@ def clean() -> dict[str, str]:
     """The environment without what would decide for the service, or for its tools."""
     ours = "ENVIRONMENT DATABASE_URL VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE MAKEFLAGS MAKELEVEL"
     return {name: value for name, value in os.environ.items() if name not in ours.split()}
+
+
+@contextmanager
+def installed(service: Path, *options: str) -> Iterator[Path]:
+    """The programs of a service and of all that it depends on.
+
+    Not in a folder of pytest: it shuts them to other users, and PostgreSQL, which is one of them, never runs as root.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        venv = Path(folder) / "venv"
+        install = ["install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
+        for command in [["venv", str(venv)], ["pip", *install, *options]]:
+            done = run(service, BIN / "uv", *command)
+            assert done.returncode == 0, done.stderr
+        yield venv / "bin"
 
 
 def git(folder: Path, *arguments: str) -> str:
