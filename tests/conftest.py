@@ -54,5 +54,5 @@ def bistro(tell: Callable[[str], Story]) -> Story:
 @pytest.fixture(scope="session")
 def tools(tell: Callable[[str], Story]) -> Iterator[Path]:
     """Where the programs are that check a generated service: what this one depends on is enough for all."""
-    with installed(tell("bistro_postgresql").path) as tools:
+    with installed(tell("bistro_postgresql").path, "--all-extras") as tools:
         yield tools
