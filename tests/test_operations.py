@@ -172,15 +172,6 @@ def test_every_dependency_is_bounded(story: Story) -> None:
         assert bounds[">="] < bounds["<"] <= Version(str(bounds[">="].major + 1)), line
 
 
-def test_the_oldest_that_it_allows_will_do(tell: Callable[[str], Story]) -> None:
-    service = tell("bistro_postgresql").path
-    with installed(service, "--all-extras", "--resolution", "lowest-direct") as tools:
-        for check in ["ruff check --no-cache", "lint-imports --no-cache", "pytest --quiet -p no:cacheprovider"]:
-            program, *options = check.split()
-            done = run(service, tools / program, *options, PYTHONPATH="src", PYTHONDONTWRITEBYTECODE="1")
-            assert done.returncode == 0, done.stdout
-
-
 # ---- what it does, as far as that goes without Docker
 
 
@@ -217,6 +208,19 @@ def running(folder: Path, url: str, *command: object, **environment: str) -> Ite
     finally:
         process.terminate()
         process.wait(30)
+
+
+def test_the_oldest_that_it_allows_will_do(tell: Callable[[str], Story], tmp_path: Path) -> None:
+    service = tell("bistro_postgresql").path
+    with installed(service, "--all-extras", "--resolution", "lowest-direct") as tools:
+        for check in ["ruff check --no-cache", "lint-imports --no-cache", "pytest --quiet -p no:cacheprovider"]:
+            program, *options = check.split()
+            done = run(service, tools / program, *options, PYTHONPATH="src", PYTHONDONTWRITEBYTECODE="1")
+            assert done.returncode == 0, done.stdout
+        serve = [tools / "python", "-c", "from bistro.cli import main; main()", "serve", "--port", free()]
+        settings = {"DATABASE_URL": "postgresql://localhost/nothing", "PYTHONPATH": f"{service}/src", **SETTINGS}
+        with running(tmp_path, f"http://127.0.0.1:{serve[-1]}/health/live", *serve, **settings):
+            assert ask(f"http://127.0.0.1:{serve[-1]}/docs") == 404
 
 
 @pytest.fixture(scope="module")
