@@ -157,8 +157,8 @@ def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
     words = r"jwt (?<!an.)identity token role bearer auth_ \b401 \b403 unauth principal staff guest"
     of_the_code = rf"{words} owner transition \bmove booking \benum"
     for name, text in tell("notes").files().items():
-        # The README tells of all rooms, and tests/contract.py reads any contract.
-        unchosen = words if name in ["README.md", "tests/contract.py"] else of_the_code
+        # The README tells of all rooms, and these two read any contract.
+        unchosen = words if name in ["README.md", "tests/contract.py", "tests/test_security.py"] else of_the_code
         assert re.findall(rf"(?i)\w*(?:{'|'.join(unchosen.split())})\w*", text) == [], name
 
 
