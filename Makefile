@@ -20,7 +20,7 @@ test: setup ## format, lint, types, then all tests
 	@$(BIN)/ruff format --quiet --check || (echo "Run: make format"; exit 1)
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy
-	@$(BIN)/pytest --quiet
+	@$(BIN)/pytest --quiet --numprocesses auto --maxprocesses 4 --dist loadfile
 
 demo: setup ## the default service in build/bistro, and its story over HTTP
 	@rm -rf build/bistro
