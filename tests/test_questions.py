@@ -28,7 +28,9 @@ def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "copier.yml", template)
     shutil.copytree(ROOT / "hooks", template / "hooks")
     (template / "hooks/model.jinja").write_text(
-        "{% macro model(problem, use_cases, data, outputs, service_name, database) %}{}{% endmacro %}"
+        "{% macro model(problem, use_cases, data, outputs, service_name, database) %}"
+        '{"features": [], "tables": [], "contract": "", "database": ""}'
+        "{% endmacro %}"
     )
     answers = "template/{{ _copier_conf.answers_file }}.jinja"
     shutil.copy(ROOT / answers, template / answers)

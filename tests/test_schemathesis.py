@@ -1,6 +1,7 @@
 """Schemathesis, with every check it has, against served services: what the contract says is what they do."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -89,4 +90,4 @@ def test_nothing_is_found(serving: tuple[Story, Path, str], tools: Path, tmp_pat
         TOKEN=sent,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 generated" not in done.stdout and " passed" in done.stdout
+    assert re.search(r"\b[1-9]\d* generated, [1-9]\d* passed", done.stdout), done.stdout

@@ -510,11 +510,12 @@ def test_production_logs_json(
 
 
 @contextmanager
-def begun(base: str) -> Iterator[socket.socket]:
-    """A request whose body does not end."""
+def begun(base: str, token: str) -> Iterator[socket.socket]:
+    """A request whose body does not end, of one who may send it."""
     host, port = base.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as client:
         head = ["POST /tables HTTP/1.1", "Host: a", "Content-Type: application/json", "Content-Length: 2"]
+        head.append(f"Authorization: Bearer {token}")
         client.sendall("\r\n".join([*head, "", "{"]).encode())
         yield client
 
@@ -526,10 +527,11 @@ def answered(client: socket.socket) -> bytes:
     return answer
 
 
-def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path) -> None:
+    sam = token(command, "staff", "sam")
     hurry = "from bistro.web import edge; edge.BODY_TIMEOUT = 3"
     with served(installed[0], "dev", first=hurry) as base, ExitStack() as clients:
-        slow = [clients.enter_context(begun(base)) for _ in range(100)]
+        slow = [clients.enter_context(begun(base, sam)) for _ in range(100)]
         started = time.monotonic()
         assert ask(f"{base}/tables") == 200
         assert time.monotonic() - started < 2
@@ -539,18 +541,19 @@ def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.Completed
 
 
 def test_what_was_begun_is_finished_before_it_stops(
-    installed: tuple[Path, subprocess.CompletedProcess[str]],
+    installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path
 ) -> None:
+    sam = token(command, "staff", "sam")
     with ExitStack() as running, ThreadPoolExecutor() as threads:
         base = running.enter_context(served(installed[0], "dev"))
-        with begun(base) as client:
+        with begun(base, sam) as client:
             time.sleep(0.5)
             stopping = threads.submit(running.close)
             time.sleep(0.5)
             with pytest.raises(urllib.error.URLError):
                 ask(f"{base}/health/live")
             client.sendall(b"}")
-            assert answered(client).startswith(b"HTTP/1.1 401 ")
+            assert answered(client).startswith(b"HTTP/1.1 422 ")
         stopping.result()
 
 
