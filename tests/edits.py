@@ -132,12 +132,12 @@ EDITS: dict[str, Edit] = {
             '        return f"Reserved ({self._repository.current_state(id)})"\n'
             "\n\ndef _judge",
         ),
-        ("tests/test_security.py", '    "list_bookings": {', '    "label_booking": {"staff"},\n    "list_bookings": {'),
+        ("tests/test_security.py", '    "create_table": {', '    "label_booking": {"staff"},\n    "create_table": {'),
         (
             "contract/api.txt",
-            "\nGET /tables: ",
+            "\nPOST /tables: ",
             "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  answers 200\n    all: object\n"
-            "  refuses 401, 403, 404, 413, 422\n\nGET /tables: ",
+            "  refuses 401, 403, 404, 413, 422\n\nPOST /tables: ",
         ),
     ],
     "an error's text": [
@@ -203,7 +203,7 @@ EDITS: dict[str, Edit] = {
             "\n\n\ndef _service",
             '\nlog = logging.getLogger("bookings")\n\n\ndef _service',
         ),
-        (BOOKING + "controller.py", "from collections.abc", "import logging\nfrom collections.abc"),
+        (BOOKING + "controller.py", "from typing import", "import logging\nfrom typing import"),
         ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),
     ],
     "another row in the tests' world": [
@@ -212,8 +212,8 @@ EDITS: dict[str, Edit] = {
     "a setting": [
         (
             "src/bistro/settings.py",
-            "\n    @pydantic.field_validator",
-            '    house: str = pydantic.Field(default="Chez nous", min_length=1)\n\n    @pydantic.field_validator',
+            "\n    @pydantic.model_validator",
+            '    house: str = pydantic.Field(default="Chez nous", min_length=1)\n\n    @pydantic.model_validator',
         ),
         (".env.example", "", "\n# What the house is called on letters.\n# HOUSE=Chez nous\n"),
     ],
@@ -254,15 +254,15 @@ EDITS: dict[str, Edit] = {
         ),
         (
             "src/bistro/app.py",
-            "    app.include_router(booking_router)\n",
-            "    app.include_router(booking_router)\n    app.include_router(menu_router)\n",
+            "    app.include_router(table_router)\n",
+            "    app.include_router(table_router)\n    app.include_router(menu_router)\n",
         ),
     ],
     "a description of a field": [
         (
             BOOKING + "schemas.py",
-            "    party_size: Integer = Field(ge=1, le=12, examples=[1])\n",
-            '    party_size: Integer = Field(ge=1, le=12, examples=[1], title="Children count, too")\n',
+            "        le=12,\n        examples=[1],\n",
+            '        le=12,\n        examples=[1],\n        title="Children count, too",\n',
         ),
     ],
     "a column's comment and an index": [

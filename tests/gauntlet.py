@@ -44,6 +44,15 @@ MIGRATED = {
     "states for what had none",
     "all at once",
 }
+# What is to be decided where both are shown. A pair with a conflict that is not here is a fault.
+DECIDE = {
+    ("a rule of three rooms", "states for what had none"): "Both import one module more, on one line.",
+    ("a query amid a repository", "no more exports"): "A query was written right before one that leaves.",
+    ("a README of one's own", "another problem"): "Both reword the sentence that states the problem.",
+    ("a summary and a log line", "an actor more"): "Both reword the sentence that says who confirms.",
+    ("a router of one's own", "a thing more"): "Both import a router between the same two.",
+    ("a router of one's own", "all at once"): "Both import a router between the same two.",
+}
 
 
 class Compiled(BytecodeCache):
@@ -271,6 +280,10 @@ def table(outcomes: dict[tuple[str, str], Outcome]) -> str:
     for edit in EDITS:
         cells = [outcomes[edit, change] for change in ALL_CHANGES]
         lines.append(f"| {edit} | " + " | ".join(shown(cell) for cell in cells) + " |")
+    lines += ["", "What is to be decided:", ""]
+    for edit, change in (pair for pair in outcomes if outcomes[pair].conflicts):
+        files = ", ".join(f"`{name}`" for name in outcomes[edit, change].conflicts)
+        lines.append(f"- {edit} x {change}: {DECIDE[edit, change]} ({files})")
     return "\n".join(lines)
 
 
@@ -317,9 +330,11 @@ def main() -> int:
                 if outcome.conflicts or outcome.wrong:
                     print(f"== {edit} x {change}: {outcome.conflicts}\n{told}" + "\n".join(outcome.wrong))
     conflicts = [pair for pair, outcome in outcomes.items() if outcome.conflicts]
-    wrong = [pair for pair, outcome in outcomes.items() if outcome.wrong]
+    wrong = [pair for pair, outcome in outcomes.items() if outcome.wrong] + [
+        pair for pair in conflicts if pair not in DECIDE
+    ]
     print(f"{len(outcomes)} pairs, {len(conflicts)} with conflicts, {len(wrong)} wrong")
-    if len(outcomes) == len(list(pairs())):
+    if len(outcomes) == len(list(pairs())) and not wrong:
         (ROOT / "tests/gauntlet.md").write_text(table(outcomes) + "\n")
     return len(wrong)
 

@@ -13,7 +13,7 @@ import yaml
 from copier.errors import UnsafeTemplateError
 from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, apply
 from gauntlet import Gauntlet, publish, unclean
-from stories import BIN, ROOT, clean, git, run, written
+from stories import BIN, ROOT, clean, git, interview, run, written
 
 FOUR_HOURS = """\
 from bistro.features.booking import schemas
@@ -27,12 +27,14 @@ def test_four_hours_at_most(world: World) -> None:
 
     assert wrong_fields(world.send("POST", "/bookings", bearer("guest"), body)) == ["/ends_at"]
 """
+# What any service has of web/.
+BARE = {"__init__.py", "edge.py", "guard.py", "health.py", "logs.py", "problems.py", "transaction.py"}
 # Where one who has made all edits of the table at once has to decide.
 DECISIONS = {
-    "a thing more": ["contract/api.txt", "src/bistro/app.py"],
-    "a field renamed": [BOOKING + "schemas.py"],
+    "a thing more": ["src/bistro/app.py"],
+    "a field renamed": [],
     "a state and a move more": [],
-    "all at once": ["contract/api.txt", "src/bistro/app.py", BOOKING + "schemas.py"],
+    "all at once": ["src/bistro/app.py"],
     "a better template": [],
 }
 
@@ -90,17 +92,11 @@ def test_one_who_has_edited_nothing(owners: Gauntlet, change: str, tmp_path: Pat
 
 
 def test_where_both_changed_a_line_both_are_shown(owners: Gauntlet, tmp_path: Path) -> None:
-    service = owners.edited(EDITS["a description of a field"], tmp_path / "bistro")
+    service = owners.edited([(BOOKING + "schemas.py", "        le=12,", "        le=16,")], tmp_path / "bistro")
     update(service, CHANGES["a wider field"](owners.answers))
     schemas = (service / BOOKING / "schemas.py").read_text()
-    assert (
-        "<<<<<<< before updating\n"
-        '    party_size: Integer = Field(ge=1, le=12, examples=[1], title="Children count, too")\n'
-        "=======\n"
-        "    party_size: Integer = Field(ge=1, le=20, examples=[1])\n"
-        ">>>>>>> after updating\n"
-    ) in schemas
-    assert f"UU {BOOKING}schemas.py" in changed(service)
+    both = "<<<<<<< before updating\n        le=16,\n=======\n        le=20,\n>>>>>>> after updating\n"
+    assert both in schemas
     assert [line for line in changed(service) if line.startswith("U")] == [f"UU {BOOKING}schemas.py"]
 
 
@@ -153,6 +149,30 @@ def test_it_says_what_went_with_a_thing(owners: Gauntlet, service: Path, capfd: 
     assert (review.parent / "stars.py").exists()
     git(service, "restore", *gone)
     assert review.read_text().endswith("# A rule of ours.\n")
+
+
+def test_it_names_each_file_that_went(owners: Gauntlet, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """From all that a service may have to what any service has."""
+    service = tmp_path / "bistro"
+    answers = interview("bistro_postgresql")
+    copier.run_copy(str(owners.template), service, data=answers, vcs_ref="v1.0.0", defaults=True, quiet=True)
+    git(service, "init")
+    commit(service)
+
+    fewest = {
+        "use_cases": "anyone adds booking\nanyone counts bookings",
+        "data": "booking:\n  paid: boolean",
+        "outputs": "anyone adds booking: nothing",
+    }
+    update(service, fewest | {"database": "sqlite"})
+
+    told = capfd.readouterr().err.split("Deleted with all that you wrote in them: ")[1].split(".\n")[0].split(", ")
+    deleted = [line[3:] for line in changed(service) if line.startswith(" D")]
+    assert [path for path in deleted if not any(path == gone or path.startswith(f"{gone}/") for gone in told)] == []
+    assert [gone for gone in told if (service / gone).exists()] == []
+    assert {path.name for path in (service / "src/bistro/web").iterdir()} == BARE
+    left = {path.name for path in (service / "tests/features/booking").iterdir()}
+    assert left == {"test_controller.py", "test_use_cases.py"}
 
 
 @pytest.mark.parametrize(

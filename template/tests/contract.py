@@ -16,11 +16,9 @@ Json = dict[str, Any]
 
 
 def told(openapi: Json) -> str:
-    parts, paths, lines = openapi["components"]["schemas"], openapi["paths"], []
-    places = [(path, method) for path in paths for method in paths[path]]
-    # What is somebody's own stands beside what is everybody's.
-    for path, method in sorted(places, key=lambda place: (place[0].replace("/me/", "/"), place)):
-        operation = paths[path][method]
+    parts, lines = openapi["components"]["schemas"], []
+    operations = [(path, *one) for path, methods in openapi["paths"].items() for one in methods.items()]
+    for path, method, operation in operations:
         schemes = operation.get("security", [])
         who = ", ".join(name for scheme in schemes for names in scheme.values() for name in names)
         who = who or ("anyone logged in" if schemes else "anyone")
