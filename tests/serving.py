@@ -122,6 +122,36 @@ class Service:
             cursor = f"&cursor={page.body['next']}"
 
 
+def status_of(url: str, **headers: str) -> int:
+    """0 is none."""
+    try:
+        with HTTP.open(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except (OSError, HTTPException):
+        return 0
+
+
+@contextmanager
+def running(folder: Path, url: str, *command: object, **environment: str) -> Iterator[Path]:
+    """A program, from its first 200 at the URL until SIGTERM has ended it; what it writes is in the file given."""
+    path = folder / "served.log"
+    with path.open("w") as log:
+        words = [str(part) for part in command]
+        process = subprocess.Popen(words, cwd=folder, env=clean() | environment, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 30
+        while status_of(url) != 200:
+            assert process.poll() is None and time.monotonic() < end, path.read_text()
+            time.sleep(0.05)
+        yield path
+    finally:
+        process.terminate()
+        assert process.wait(40) in (0, -signal.SIGTERM), path.read_text()
+
+
 @contextmanager
 def served(service: Service, ready: int = 200) -> Iterator[Service]:
     service.start(ready)

@@ -7,9 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import tomllib
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +18,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
-from stories import BIN, Story, clean, installed, run
+from serving import HTTP, free_port, running, status_of
+from stories import BIN, Story, installed, run
 
 LINTED = pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
 # Root without its powers: it may write only where the permissions let it.
@@ -175,41 +174,6 @@ def test_every_dependency_is_bounded(story: Story) -> None:
 # ---- what it does, as far as that goes without Docker
 
 
-def free() -> str:
-    with socket.socket() as port:
-        port.bind(("127.0.0.1", 0))
-        return str(port.getsockname()[1])
-
-
-def ask(url: str, **headers: str) -> int:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-@contextmanager
-def running(folder: Path, url: str, *command: object, **environment: str) -> Iterator[None]:
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=clean() | environment, stdout=log, stderr=log
-        )
-    try:
-        for _ in range(150):
-            assert process.poll() is None, (folder / "log").read_text()
-            try:
-                assert ask(url) == 200
-                break
-            except urllib.error.URLError:
-                time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def test_the_oldest_that_it_allows_will_do(tell: Callable[[str], Story], tmp_path: Path) -> None:
     service = tell("bistro_postgresql").path
     with installed(service, "--all-extras", "--resolution", "lowest-direct") as tools:
@@ -217,10 +181,10 @@ def test_the_oldest_that_it_allows_will_do(tell: Callable[[str], Story], tmp_pat
             program, *options = check.split()
             done = run(service, tools / program, *options, PYTHONPATH="src", PYTHONDONTWRITEBYTECODE="1")
             assert done.returncode == 0, done.stdout
-        serve = [tools / "python", "-c", "from bistro.cli import main; main()", "serve", "--port", free()]
+        serve = [tools / "python", "-c", "from bistro.cli import main; main()", "serve", "--port", str(free_port())]
         settings = {"DATABASE_URL": "postgresql://localhost/nothing", "PYTHONPATH": f"{service}/src", **SETTINGS}
         with running(tmp_path, f"http://127.0.0.1:{serve[-1]}/health/live", *serve, **settings):
-            assert ask(f"http://127.0.0.1:{serve[-1]}/docs") == 404
+            assert status_of(f"http://127.0.0.1:{serve[-1]}/docs") == 404
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +224,7 @@ def confined(image: Path, *command: str, **environment: str) -> subprocess.Compl
 def test_the_image_needs_no_place_to_write_but_its_data(bistro: Story, image: Path, tmp_path: Path) -> None:
     last = dict(stages(bistro)[-1])
     start, check = (json.loads(last[word].split("CMD ")[-1]) for word in ["CMD", "HEALTHCHECK"])
-    port = free()
+    port = str(free_port())
     check = [part.replace(":8000/", f":{port}/") for part in check]
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", **SETTINGS}
     assert confined(image, "touch", "here").returncode != 0
@@ -274,7 +238,7 @@ def test_the_image_needs_no_place_to_write_but_its_data(bistro: Story, image: Pa
     in_image = ["env", "--chdir", str(image), *command]
     with running(tmp_path, f"http://127.0.0.1:{port}/health/ready", *in_image, **settings):
         assert confined(image, *check).returncode == 0
-        assert ask(f"http://127.0.0.1:{port}/tables") == 200
+        assert status_of(f"http://127.0.0.1:{port}/tables") == 200
 
 
 @contextmanager
@@ -299,7 +263,7 @@ def ended(client: socket.socket) -> bool:
 @contextmanager
 def proxied(caddyfile: str, folder: Path, to: str) -> Iterator[str]:
     """The port of the proxy before what listens on another."""
-    port = free()
+    port = str(free_port())
     folder.mkdir()
     assert "reverse_proxy app:8000\n" in caddyfile
     (folder / "Caddyfile").write_text(caddyfile.replace("app:8000", f"127.0.0.1:{to}"))
@@ -312,7 +276,7 @@ def proxied(caddyfile: str, folder: Path, to: str) -> Iterator[str]:
 def test_the_proxy_cuts_off_who_is_slow_where_the_server_waits(
     tell: Callable[[str], Story], image: Path, tmp_path: Path
 ) -> None:
-    caddyfile, direct = tell("bistro_postgresql").files()["Caddyfile"], free()
+    caddyfile, direct = tell("bistro_postgresql").files()["Caddyfile"], str(free_port())
     serve = [image / ".venv/bin/bistro", "serve", "--port", direct]
     with (
         running(tmp_path, f"http://127.0.0.1:{direct}/health/live", *serve, DATABASE_URL="sqlite:///a.db", **SETTINGS),
@@ -320,7 +284,7 @@ def test_the_proxy_cuts_off_who_is_slow_where_the_server_waits(
         begun(port) as there,
         begun(direct) as here,
     ):
-        assert ask(f"http://127.0.0.1:{port}/health/live", **{"X-Large": "a" * 20_000}) == 431
+        assert status_of(f"http://127.0.0.1:{port}/health/live", **{"X-Large": "a" * 20_000}) == 431
         assert any(ended(there) for _ in range(60))
         assert not ended(here)
 
@@ -343,7 +307,7 @@ bistro.cli.main()
 def test_only_a_proxy_says_who_the_client_is(
     tell: Callable[[str], Story], image: Path, tmp_path: Path, believed: str, directly: str
 ) -> None:
-    caddyfile, direct = tell("bistro_postgresql").files()["Caddyfile"], free()
+    caddyfile, direct = tell("bistro_postgresql").files()["Caddyfile"], str(free_port())
     settings = {"DATABASE_URL": "sqlite:///a.db", "FORWARDED_ALLOW_IPS": believed, **SETTINGS}
     serve = [image / ".venv/bin/python", "-c", WHO, "serve", "--port", direct]
     with (
@@ -352,7 +316,7 @@ def test_only_a_proxy_says_who_the_client_is(
     ):
         for through, client in [(direct, directly), (port, "127.0.0.1")]:
             claim = urllib.request.Request(f"http://127.0.0.1:{through}", headers={"X-Forwarded-For": "203.0.113.9"})
-            with urllib.request.urlopen(claim) as answer:
+            with HTTP.open(claim) as answer:
                 assert answer.read().decode() == client
 
 

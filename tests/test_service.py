@@ -3,12 +3,9 @@
 import json
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,6 +14,7 @@ from typing import Any
 
 import pytest
 from copier import run_copy
+from serving import free_port, running, status_of
 from stories import Story, clean, run
 
 PROVIDER = {
@@ -431,66 +429,41 @@ def test_production_needs_its_settings(
 @contextmanager
 def served(service: Path, *verb: str, first: str = "", **environment: str) -> Iterator[str]:
     """The running service, when it is ready; `first` is done in its process before."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    base = f"http://127.0.0.1:{free_port()}"
     main = f"{first}; from bistro.cli import main; main()"
-    command = [str(service / ".venv/bin/python"), "-c", main] if first else [str(service / ".venv/bin/bistro")]
-    command += [*verb, "--port", str(port)]
-    with (service / "served.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=service, env=clean() | environment, stdout=log, stderr=log)
-    try:
-        base = f"http://127.0.0.1:{port}"
-        for _ in range(150):
-            assert process.poll() is None, (service / "served.log").read_text()
-            try:
-                assert ask(f"{base}/health/live") == 200
-                break
-            except urllib.error.URLError:
-                time.sleep(0.1)
+    program = [service / ".venv/bin/python", "-c", main] if first else [service / ".venv/bin/bistro"]
+    port = base.rpartition(":")[2]
+    with running(service, f"{base}/health/live", *program, *verb, "--port", port, **environment):
         yield base
-    finally:
-        process.terminate()
-        assert process.wait(30) in (0, -signal.SIGTERM), (service / "served.log").read_text()
-
-
-def ask(url: str, token: str | None = None) -> int:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
 
 
 def token(command: Path, *who: str) -> str:
     done = run(command.parent, command, "token", *who)
     assert done.stderr == ""
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
-    return done.stdout.strip()
+    return f"Bearer {done.stdout.strip()}"
 
 
 def test_development(installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path) -> None:
     with served(installed[0], "dev") as base:
-        assert ask(f"{base}/health/ready") == 200
-        assert ask(f"{base}/docs") == 200
-        assert ask(f"{base}/tables") == 200
-        assert ask(f"{base}/me/bookings") == 401
-        assert ask(f"{base}/me/bookings", token(command, "guest", "ann")) == 200
-        assert ask(f"{base}/me/bookings", token(command, "staff", "sam")) == 403
+        assert status_of(f"{base}/health/ready") == 200
+        assert status_of(f"{base}/docs") == 200
+        assert status_of(f"{base}/tables") == 200
+        assert status_of(f"{base}/me/bookings") == 401
+        assert status_of(f"{base}/me/bookings", Authorization=token(command, "guest", "ann")) == 200
+        assert status_of(f"{base}/me/bookings", Authorization=token(command, "staff", "sam")) == 403
 
 
 def test_production(installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/production.db", **PROVIDER}
     with served(installed[0], "serve", **settings) as base:
-        assert ask(f"{base}/tables") == 500
+        assert status_of(f"{base}/tables") == 500
         assert run(installed[0], command, "migrate", **settings).returncode == 0
-        assert ask(f"{base}/tables") == 200
-        assert ask(f"{base}/docs") == ask(f"{base}/openapi.json") == 404
-        assert ask(f"{base}/me/bookings") == 401
+        assert status_of(f"{base}/tables") == 200
+        assert status_of(f"{base}/docs") == status_of(f"{base}/openapi.json") == 404
+        assert status_of(f"{base}/me/bookings") == 401
         # Nobody answers for the provider, so that no token can be judged.
-        assert ask(f"{base}/me/bookings", token(command, "guest", "ann")) == 503
+        assert status_of(f"{base}/me/bookings", Authorization=token(command, "guest", "ann")) == 503
 
 
 def test_production_logs_json(
@@ -498,8 +471,8 @@ def test_production_logs_json(
 ) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/production.db", **PROVIDER}
     with served(installed[0], "serve", "--workers", "2", **settings) as base:
-        assert ask(f"{base}/tables") == 500
-        assert ask(f"{base}/tables?token=secret") == 422
+        assert status_of(f"{base}/tables") == 500
+        assert status_of(f"{base}/tables?token=secret") == 422
     lines = [json.loads(line) for line in (installed[0] / "served.log").read_text().splitlines()]
     (crash,) = [line for line in lines if line["logger"] == "crashes"]
     access, refused = [line for line in lines if line.get("path") == "/tables"]
@@ -515,7 +488,7 @@ def begun(base: str, token: str) -> Iterator[socket.socket]:
     host, port = base.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as client:
         head = ["POST /tables HTTP/1.1", "Host: a", "Content-Type: application/json", "Content-Length: 2"]
-        head.append(f"Authorization: Bearer {token}")
+        head.append(f"Authorization: {token}")
         client.sendall("\r\n".join([*head, "", "{"]).encode())
         yield client
 
@@ -533,7 +506,7 @@ def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.Completed
     with served(installed[0], "dev", first=hurry) as base, ExitStack() as clients:
         slow = [clients.enter_context(begun(base, sam)) for _ in range(100)]
         started = time.monotonic()
-        assert ask(f"{base}/tables") == 200
+        assert status_of(f"{base}/tables") == 200
         assert time.monotonic() - started < 2
         for client in slow:
             answer = answered(client)
@@ -550,8 +523,7 @@ def test_what_was_begun_is_finished_before_it_stops(
             time.sleep(0.5)
             stopping = threads.submit(running.close)
             time.sleep(0.5)
-            with pytest.raises(urllib.error.URLError):
-                ask(f"{base}/health/live")
+            assert status_of(f"{base}/health/live") == 0
             client.sendall(b"}")
             assert answered(client).startswith(b"HTTP/1.1 422 ")
         stopping.result()
