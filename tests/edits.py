@@ -404,7 +404,7 @@ BETTER: Edit = [
         "# Every way the {{ feature.state }} of a {{ feature.words }} can change.",
     ),
     (FEATURE + "schemas.py.jinja", "what is accepted, what is shown.", "what comes in, what goes out."),
-    (FEATURE + "errors.py.jinja", "is {current}: {move} is not possible.", "is {current}; {move} is not possible."),
+    (FEATURE + "errors.py.jinja", "is {current}: you cannot {move} it.", "is {current}; you cannot {move} it."),
     (SRC + "web/problems.py.jinja", 'RETRY_AFTER = "5"', 'RETRY_AFTER = "3"'),
     (SRC + "web/transaction.py.jinja", "Begin, commit, roll back: here", "Begin, commit and roll back: here"),
     (SRC + "database.py.jinja", "class Repository", "# Each feature has one of these.\nclass Repository"),

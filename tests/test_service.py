@@ -4,17 +4,20 @@ import json
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from copier import run_copy
-from serving import free_port, running, status_of
+from serving import Service, free_port, running, status_of
+from serving import served as served_there
 from stories import Story, clean, run
 
 PROVIDER = {
@@ -373,6 +376,56 @@ def contract_of(story: Story, tools: Path) -> dict[str, Any]:
     return contract
 
 
+STAYS = """
+import sqlalchemy as sa
+
+from pet_clinic.features.visit import model
+from tests.world import bearer
+
+def test_what_is_not_sent_stays(world):
+    visit = world.make_visit(urgent=True)
+    answer = world.send("POST", f"/visits/{visit}/accept", bearer("vet"), {})
+    assert answer.status_code == 200
+    with world.engine.connect() as connection:
+        assert connection.execute(sa.select(model.Visit.urgent)).scalar_one() is True
+"""
+
+
+def test_a_move_leaves_what_is_not_sent(tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
+    """A default is for what is made, and counts for nothing afterwards."""
+    service = Path(shutil.copytree(tell("clinic").path, tmp_path / "clinic"))
+    (service / "tests/test_stays.py").write_text(STAYS)
+    done = check(service, tools, "pytest", "--quiet", "-p", "no:cacheprovider", "tests/test_stays.py")
+    assert done.returncode == 0, done.stdout
+    accept = (service / "contract/api.txt").read_text().split("/visits/{id}/accept:")[1].split("\n\n")[0]
+    assert "    urgent?: boolean\n" in accept
+
+
+@pytest.mark.parametrize(
+    ("viewers", "led"), [("guest", False), ("guest, clerk", True), ("clerk, guest, cook", True), ("anyone", True)]
+)
+def test_a_location_is_for_each_who_may_create(template: Path, tmp_path: Path, viewers: str, led: bool) -> None:
+    answers = {
+        "use_cases": f"guest, clerk adds card\n{viewers} views card",
+        "data": "card:\n  name: text",
+        "outputs": "",
+    }
+    run_copy(str(template), tmp_path, data=answers, defaults=True, quiet=True)
+    controller = (tmp_path / "src/bistro/features/card/controller.py").read_text()
+    assert ('answer.headers["Location"] = f"/cards/{shown.id}"' in controller) is led
+
+
+def test_settings_of_one_that_runs_are_not_for_tests(own: Path, tools: Path) -> None:
+    """Whoever copies .env.example can go on developing; whoever fills it in is tested like anybody else."""
+    shutil.copy(own / ".env.example", own / ".env")
+    main = "from bistro.cli import main; main()"
+    assert check(own, tools, "python", "-c", main, "openapi").returncode == 0
+    settings = "RATE_LIMIT=1/minute\nCORS_ORIGINS=https://a.example.com\nAUTH_ISSUER=https://login.example.com\n"
+    (own / ".env").write_text((own / ".env").read_text() + settings)
+    done = check(own, tools, "pytest", "--quiet", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+
+
 # ---- its commands
 
 
@@ -511,6 +564,44 @@ def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.Completed
         for client in slow:
             answer = answered(client)
             assert answer.startswith(b"HTTP/1.1 408 ") and b"/problems/too-slow" in answer
+
+
+TOOLS = {
+    "use_cases": "anyone adds tool\nanyone lists tools\nanyone exports tools",
+    "data": "tool:\n  name: text 1..200",
+    "outputs": "",
+    "service_name": "tools",
+    "database": "sqlite",
+}
+
+
+def test_who_stops_reading_gives_the_database_back(template: Path, tools: Path, tmp_path: Path) -> None:
+    """As many as it has connections to the database, each amid an export of which the kernel holds only a part."""
+    run_copy(str(template), tmp_path / "tools", data=TOOLS, defaults=True, quiet=True)
+    story = Story("tools", TOOLS, tmp_path / "tools")
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/tools.db"}
+    impatient = "from tools.web import edge; edge.PART_TIMEOUT = 3"
+    service = Service(story, tools, tmp_path / "log", settings, ("serve",), impatient)
+    service.run("migrate")
+    rows = [(UUID(int=n).hex, 1, "2030-01-01 00:00:00", "2030-01-01 00:00:00", "n" * 200) for n in range(40_000)]
+    with closing(sqlite3.connect(tmp_path / "tools.db")) as database:
+        database.executemany(
+            "INSERT INTO tools (id, version, created_at, updated_at, name) VALUES (?, ?, ?, ?, ?)", rows
+        )
+        database.commit()
+    with served_there(service), ExitStack() as clients:
+        for _ in range(10):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", service.port))
+            client.sendall(b"GET /tools.csv HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+        started = time.monotonic()
+        while service.ask("GET", "/tools").status != 200:
+            assert time.monotonic() - started < 20
+        # The first ones were not served, or this would show nothing.
+        assert time.monotonic() - started > 1
+        assert "not sent: " in service.log.read_text()
 
 
 def test_what_was_begun_is_finished_before_it_stops(
