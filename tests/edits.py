@@ -114,6 +114,14 @@ EDITS: dict[str, Edit] = {
             "        return self._execute(query).scalar_one_or_none() or 0\n\n    def export(self",
         ),
     ],
+    "a condition of an export": [
+        (
+            BOOKING + "repository.py",
+            "        return self._stream(statement)\n",
+            "        statement = statement.where(model.Booking.status != model.BookingStatus.CANCELLED)\n"
+            "        return self._stream(statement)\n",
+        ),
+    ],
     "an endpoint more": [
         (
             BOOKING + "controller.py",

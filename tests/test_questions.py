@@ -29,7 +29,7 @@ def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "hooks", template / "hooks")
     (template / "hooks/model.jinja").write_text(
         "{% macro model(problem, use_cases, data, outputs, service_name, database) %}"
-        '{"features": [], "tables": [], "contract": "", "database": ""}'
+        '{"features": [], "tables": [], "contract": "", "database": "", "identity": false, "has": {"once": false}}'
         "{% endmacro %}"
     )
     answers = "template/{{ _copier_conf.answers_file }}.jinja"

@@ -409,9 +409,10 @@ def test_a_location_is_for_each_who_may_create(template: Path, tmp_path: Path, v
         "use_cases": f"guest, clerk adds card\n{viewers} views card",
         "data": "card:\n  name: text",
         "outputs": "",
+        "service_name": "cards",
     }
     run_copy(str(template), tmp_path, data=answers, defaults=True, quiet=True)
-    controller = (tmp_path / "src/bistro/features/card/controller.py").read_text()
+    controller = (tmp_path / "src/cards/features/card/controller.py").read_text()
     assert ('answer.headers["Location"] = f"/cards/{shown.id}"' in controller) is led
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import copier
 import gauntlet
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from copier.errors import UnsafeTemplateError
 from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, apply
+from edits import answers as changing
 from gauntlet import Gauntlet, publish, unclean
 from stories import BIN, ROOT, clean, git, interview, run, written
 
@@ -62,7 +64,8 @@ def service(owners: Gauntlet, tmp_path: Path) -> Path:
 def update(
     service: Path, answers: dict[str, str] | None = None, version: str = "v1.0.0", trusted: bool = False
 ) -> None:
-    copier.run_update(service, data=answers, vcs_ref=version, defaults=True, overwrite=True, unsafe=trusted)
+    how: dict[str, Any] = {"defaults": True, "overwrite": True, "unsafe": trusted}
+    copier.run_update(service, data=answers, vcs_ref=version, context_lines=gauntlet.CONTEXT_LINES, **how)
 
 
 def changed(service: Path) -> list[str]:
@@ -194,6 +197,56 @@ def test_it_says_what_to_do(
     update(service, CHANGES[change](owners.answers))
     told = capfd.readouterr().err
     assert [text for text in [*said, "bistro follows your answers again", "make test"] if text not in told] == []
+    assert [text for text in unsaid if text in told] == []
+
+
+STAKES = {
+    "another type": (
+        changing(("data", "seats: integer 1..12", "seats: money 1..12")),
+        ["What table.seats held is of another type now", "make migration"],
+        ["lost"],
+    ),
+    "another plural": (
+        changing(("use_cases", "lists tables", "lists boards"), ("data", "table:\n", "table (boards):\n")),
+        ["What table held will be lost", "make migration"],
+        ["another type"],
+    ),
+    "nobody's own any more": (
+        changing(
+            ("use_cases", "guest lists own bookings by status\n", ""),
+            ("use_cases", "guest changes own booking with note, phone\n", ""),
+            ("use_cases", "guest cancels own booking", "guest cancels booking"),
+            ("outputs", "guest lists own bookings: table.name, starts_at, party_size, status\n", ""),
+            ("outputs", "table.name, owner, starts_at", "table.name, starts_at"),
+        ),
+        ["What booking.owner held will be lost", "make migration"],
+        ["another type"],
+    ),
+    "not once": (changing(("use_cases", "phone once", "phone")), ["make migration"], ["lost"]),
+    "another order": (
+        changing(
+            (
+                "data",
+                "  name: text 1..40 unique\n  seats: integer 1..12\n",
+                "  seats: integer 1..12\n  name: text 1..40 unique\n",
+            ),
+            ("use_cases", "staff adds table\n", ""),
+            ("use_cases", "\nmanager counts", "\nstaff adds table\nmanager counts"),
+        ),
+        [],
+        ["make migration", "git diff contract/api.txt"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STAKES)
+def test_it_says_what_is_at_stake(
+    owners: Gauntlet, service: Path, capfd: pytest.CaptureFixture[str], case: str
+) -> None:
+    change, said, unsaid = STAKES[case]
+    update(service, change(owners.answers))
+    told = capfd.readouterr().err
+    assert [text for text in [*said, "bistro follows your answers again"] if text not in told] == []
     assert [text for text in unsaid if text in told] == []
 
 
