@@ -391,6 +391,39 @@ def test_what_is_not_sent_stays(world):
 """
 
 
+LATE = """
+import datetime as dt
+import time
+
+from bistro.features.booking import model, schemas
+from tests.world import bearer, example, wrong_fields
+
+def test_what_was_in_the_future_at_first(world):
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+    body = example(schemas.BookingCreateIn) | {"table": str(world.make_table()), "starts_at": soon.isoformat()}
+    headers = {**bearer("guest"), "Idempotency-Key": "one"}
+    first = world.send("POST", "/bookings", headers, body)
+    time.sleep(1.1)
+    again = world.send("POST", "/bookings", headers, body)
+    assert (first.status_code, again.status_code, again.text) == (201, 201, first.text)
+    assert world.count(model.Booking) == 1
+    for late in [bearer("guest"), {**headers, "Idempotency-Key": "two"}, {**headers, **bearer("guest", "bob")}]:
+        assert wrong_fields(world.send("POST", "/bookings", late, body)) == ["/starts_at"]
+    other = world.send("POST", "/bookings", headers, body | {"note": "another"})
+    assert other.json()["type"] == "/problems/key-reused"
+"""
+
+
+@pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
+def test_what_is_sent_again_is_judged_as_it_was_at_first(
+    tell: Callable[[str], Story], tools: Path, tmp_path: Path, name: str
+) -> None:
+    service = Path(shutil.copytree(tell(name).path, tmp_path / "bistro"))
+    (service / "tests/test_late.py").write_text(LATE)
+    done = check(service, tools, "pytest", "--quiet", "-p", "no:cacheprovider", "tests/test_late.py")
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_move_leaves_what_is_not_sent(tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
     """A default is for what is made, and counts for nothing afterwards."""
     service = Path(shutil.copytree(tell("clinic").path, tmp_path / "clinic"))
