@@ -50,6 +50,7 @@ MIGRATED = {
 DECIDE = {
     ("a rule of three rooms", "states for what had none"): "Both import one module more, on one line.",
     ("a query amid a repository", "no more exports"): "A query was written right before one that leaves.",
+    ("a condition of an export", "no more exports"): "A condition was written into the one that leaves.",
     ("a README of one's own", "another problem"): "Both reword the sentence that states the problem.",
     ("a summary and a log line", "an actor more"): "Both reword the sentence that says who confirms.",
     ("a router of one's own", "a thing more"): "Both import a router between the same two.",
