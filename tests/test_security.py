@@ -57,7 +57,7 @@ def test_every_row_names_tests_that_are_there(story: Story) -> None:
             'detail = str(error) + error["msg"]',
             id="3 an echo",
         ),
-        pytest.param(4, f"{BOOKING}/schemas.py", "max_length=500, ", "", id="4 a text without an end"),
+        pytest.param(4, f"{BOOKING}/schemas.py", "        max_length=500,\n", "", id="4 a text without an end"),
         pytest.param(4, "src/bistro/schemas.py", "ge=1, le=100", "ge=1", id="4 a page without an end"),
         pytest.param(4, "src/bistro/web/edge.py", "int(declared) > MAX_BODY_SIZE", "0", id="4 a body without an end"),
         pytest.param(4, "src/bistro/web/guard.py", "if self._limit is None:", "if self._limit:", id="4 too often"),

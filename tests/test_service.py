@@ -256,8 +256,8 @@ REPOSITORY = "src/bistro/features/booking/repository.py"
         ),
         pytest.param(
             "src/bistro/app.py",
-            "edge.shared(super().build_middleware_stack(), settings.cors_origins.split())",
-            'edge.shared(super().build_middleware_stack(), ["*"])',
+            "edge.shared(app, settings.cors_origins.split())",
+            'edge.shared(app, ["*"])',
             id="pages from anywhere",
         ),
         pytest.param("src/bistro/web/edge.py", "given.update(SECURITY)", "pass", id="answers that are not guarded"),
@@ -490,7 +490,7 @@ def command(installed: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
         (
             "serve",
             {**PROVIDER, "DATABASE_URL": "sqlite:///a.db", "AUTH_AUDIENCE": ""},
-            "bistro: AUTH_AUDIENCE: String should have at least 1 character.",
+            "bistro: AUTH_AUDIENCE: Field required.",
         ),
         (
             "serve",
