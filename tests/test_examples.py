@@ -175,7 +175,7 @@ def exemplified(asked: Asked, data: str) -> Thing:
         use_cases += f"guest closes {names[-1]}: open -> closed\n"
     design = asked.design(use_cases=use_cases, data=data)
     thing: Thing = design["things"][-1]
-    asked.render('{% from "hooks/examples.jinja" import exemplify %}{{ exemplify(thing) }}', thing=thing)
+    asked.render('{% from "hooks/derive/examples.jinja" import exemplify %}{{ exemplify(thing) }}', thing=thing)
     return thing
 
 
@@ -257,7 +257,7 @@ def things(draw: st.DrawFn) -> str:
 def refused(asked: Asked, data: str) -> list[str]:
     errors: list[dict[str, Any]] = []
     asked.render(
-        '{% from "hooks/read.jinja" import read %}{{ read(use_cases, data, "", design, errors) }}',
+        '{% from "hooks/read/answers.jinja" import read %}{{ read(use_cases, data, "", design, errors) }}',
         use_cases="guest adds other\nguest adds thing\nguest lists own things\nguest closes thing: open -> closed\n",
         data=data,
         design={},

@@ -68,7 +68,7 @@ class Asked:
         design: dict[str, Any] = {}
         errors: list[dict[str, Any]] = []
         self.render(
-            '{% from "hooks/read.jinja" import read %}{{ read(use_cases, data, outputs, design, errors) }}',
+            '{% from "hooks/read/answers.jinja" import read %}{{ read(use_cases, data, outputs, design, errors) }}',
             **answers,
             design=design,
             errors=errors,
@@ -294,7 +294,7 @@ def test_a_mistake_is_told_like_a_compiler_would(asked: Asked, case: dict[str, s
 
 
 def test_every_sentence_has_its_refusal(worker: Worker) -> None:
-    explain = worker.jinja_env.get_template("hooks/explain.jinja")
+    explain = worker.jinja_env.get_template("hooks/explain/explain.jinja")
     special = re.findall(r'code == "(\w+)" %}\n(?!{% set _)', Path(str(explain.filename)).read_text())
     assert set(explain.module.said) | {code for code in special if code not in explain.module.said} == set(REFUSALS)  # type: ignore[attr-defined]
 
