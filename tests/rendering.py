@@ -115,12 +115,16 @@ def refusals(reader: Reader) -> Iterator[str]:
 
 def drawn(count: int) -> list[dict[str, str]]:
     """Interviews drawn by chance, always the same: as many valid ones as damaged ones."""
-    from drawing import damaged, interviews  # noqa: PLC0415
-    from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
+    from drawing import damaged, interviews
+    from hypothesis import HealthCheck, Phase, given, seed, settings
 
     found: list[dict[str, str]] = []
     how = settings(
-        max_examples=count, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     for strategy in [interviews(), damaged()]:
         seed(0)(how(given(strategy)(lambda answers: found.append(answers))))()
