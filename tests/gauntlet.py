@@ -4,7 +4,6 @@ With --green, each service that has no conflict is migrated and passes all of it
 """
 
 import argparse
-import functools
 import hashlib
 import json
 import os
@@ -21,12 +20,10 @@ from difflib import ndiff
 from pathlib import Path
 from typing import Any
 
-import copier._main
 from copier import run_copy, run_update
 from copier._main import Worker
 from edits import BETTER, CHANGES, EDITS, Edit, apply
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
+from rendering import compiling_once
 from stories import BIN, ROOT, git, interview, run, written
 
 BETTER_TEMPLATE = "a better template"
@@ -56,23 +53,6 @@ DECIDE = {
     ("a router of one's own", "a thing more"): "Both import a router between the same two.",
     ("a router of one's own", "all at once"): "Both import a router between the same two.",
 }
-
-
-class Compiled(BytecodeCache):
-    """Copier compiles our hooks anew for each of the three services that an update renders. Once is enough here."""
-
-    def __init__(self) -> None:
-        self.code: dict[str, bytes] = {}
-
-    def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        return name
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.code:
-            bucket.bytecode_from_string(self.code[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.code[bucket.key] = bucket.bytecode_to_string()
 
 
 @dataclass
@@ -192,11 +172,6 @@ def lines_lost(base: str, mine: str, found: str) -> list[str]:
     return [line for line in added if line.strip() and line not in found.splitlines()]
 
 
-def compiling_once() -> Any:
-    main: Any = copier._main
-    return functools.partial(main.SandboxedEnvironment, bytecode_cache=Compiled())
-
-
 def render_once(home: Path) -> None:
     """For Copier to compare them, the former and the new version are rendered once, too, and not for each pair."""
     render = Worker.run_copy
@@ -313,8 +288,7 @@ def main() -> int:
     parser.add_argument("--change", action="append", default=[], help="only this change; may be said again")
     parser.add_argument("--tools", type=Path, help="where pytest and the like are installed already")
     given = parser.parse_args()
-    setattr(copier._main, "SandboxedEnvironment", compiling_once())  # noqa: B010
-    with tempfile.TemporaryDirectory() as folder:
+    with compiling_once(), tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         # PostgreSQL never runs as root: it has to get in.
         home.chmod(0o755)

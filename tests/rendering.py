@@ -8,9 +8,7 @@ stands what its questions say (questions.txt), and in drawn/ what interviews dra
 
 import argparse
 import hashlib
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,5 +180,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONHASHSEED", "0")
-    sys.exit(main())
+    main()

@@ -19,14 +19,13 @@ from typing import Any
 
 import pytest
 import yaml
-from copier import run_copy
 from copier._main import Worker
 from drawing import Interview, damaged, interviews
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
+from rendering import QUESTIONS, Reader, render
 from stories import BIN, ROOT, run
 
-QUESTIONS = ["problem", "use_cases", "data", "outputs", "service_name"]
 LINE = r'(use_cases |data )?line \d+(: ".*?")?( |: |\? )\S.*\S'
 SENTENCES = dict.fromkeys(QUESTIONS[1:4], LINE) | {
     "problem": r"(One sentence|One line|Say in one sentence).*\.",
@@ -74,30 +73,16 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.getbasetemp() / "mypy"
 
 
-class Reader:
-    """The questions, asked in Copier's own environment without writing a file."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.questions = worker.template.questions_data
-        self.context = dict(worker._render_context()) | {"_external_data": {}}
-
-    def render(self, template: str, answers: Interview, known: Interview) -> str:
-        conf = {"data": known, "dst_path": "nowhere", "answers_file": "none"}
-        context = self.context | answers | {"_copier_conf": conf}
-        return self.worker.jinja_env.from_string(template).render(context).strip()
-
-    def refusal(self, answers: Interview) -> tuple[str, str]:
-        """The first question that is refused, and what is said then; all that is shown until then can be shown."""
-        given: Interview = {}
-        for question in QUESTIONS:
-            self.render(self.questions[question]["help"], given, answers)
-            given[question] = answers[question]
-            said = self.render(self.questions[question]["validator"], given, answers)
-            if said:
-                return question, said
-        assert json.loads(self.render(self.questions["model"]["default"], answers, answers))
-        return "", ""
+def refusal(reader: Reader, answers: Interview) -> tuple[str, str]:
+    """The first question that is refused, and what is said then; all that is shown until then can be shown."""
+    given: Interview = {}
+    for question in QUESTIONS:
+        reader.render(reader.questions[question]["help"], given, answers)
+        given[question] = answers[question]
+        if said := reader.refusal(question, given, answers):
+            return question, said
+    assert json.loads(reader.render(reader.questions["model"]["default"], answers, answers))
+    return "", ""
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +96,7 @@ def generated(template: Path, answers: Interview) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         service = Path(folder) / "service"
         try:
-            run_copy(str(template), service, data=answers, defaults=True, unsafe=False, quiet=True)
+            render(template, answers, service)
         except Exception:
             assert not service.exists()
             raise
@@ -173,7 +158,7 @@ def assert_told(question: str, said: str) -> None:
 
 def test_valid_interviews_are_accepted(reader: Reader) -> None:
     def check(answers: Interview) -> None:
-        assert reader.refusal(answers) == ("", "")
+        assert refusal(reader, answers) == ("", "")
 
     fuzz(interviews(), check, examples=60, share=0.1)
 
@@ -183,9 +168,9 @@ def test_use_cases_get_a_starter_that_is_accepted(reader: Reader) -> None:
 
     def check(answers: Interview) -> None:
         given = {"use_cases": answers["use_cases"]}
-        if not reader.render(reader.questions["use_cases"]["validator"], given, {}):
+        if not reader.refusal("use_cases", given, {}):
             given["data"] = reader.render(reader.questions["data"]["default"], given, {})
-            assert reader.render(reader.questions["data"]["validator"], given, {}) == ""
+            assert reader.refusal("data", given, {}) == ""
 
     fuzz(interviews(), check, examples=40, share=0.05)
 
@@ -208,7 +193,7 @@ def test_valid_interviews_keep_their_promises(template: Path, tools: Path, types
 
 def test_damaged_interviews_are_told_why(reader: Reader) -> None:
     def check(answers: Interview) -> None:
-        question, said = reader.refusal(answers)
+        question, said = refusal(reader, answers)
         if said:
             assert_told(question, said)
 
@@ -217,7 +202,7 @@ def test_damaged_interviews_are_told_why(reader: Reader) -> None:
 
 def test_damaged_interviews_leave_nothing_or_a_service(template: Path, reader: Reader, tools: Path) -> None:
     def check(answers: Interview) -> None:
-        question, said = reader.refusal(answers)
+        question, said = refusal(reader, answers)
         if said:
             told = re.escape(f"Validation error for question '{question}': {said}")
             with pytest.raises(ValueError, match=f"^{told}$"), generated(template, answers):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from copier import run_copy
+from rendering import render
 from stories import BIN, Story, run
 
 SOURCE = """\
@@ -111,7 +111,7 @@ def owners(
     for name in ["bistro", "bistro_postgresql"]:
         story = tell(name)
         home = tmp_path_factory.mktemp(name) / "bistro"
-        run_copy(str(template), home, data=changed(story.answers), defaults=True, unsafe=False, quiet=True)
+        render(template, changed(story.answers), home)
         # An update writes no migration.
         first = "migrations/versions/0001_first.py"
         shutil.copy(story.path / first, home / first)
@@ -176,7 +176,7 @@ def test_a_thing_goes_to_which_others_refer(
 ) -> None:
     database = {"database": tell(name).answers["database"]}
     for folder, answers in [("before", BEFORE), ("after", AFTER)]:
-        run_copy(str(template), tmp_path / folder, data=answers | database, defaults=True, quiet=True)
+        render(template, answers | database, tmp_path / folder)
     first = "migrations/versions/0001_first.py"
     shutil.copy(tmp_path / "before" / first, tmp_path / "after" / first)
     owner = Owner(tmp_path / "after", tools)

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from copier import run_copy
+from rendering import render
 from serving import Service, free_port, running, status_of
 from serving import served as served_there
 from stories import Story, clean, run
@@ -71,8 +71,7 @@ def test_every_type_and_rule_holds_on_both_databases(
 ) -> None:
     """The shop of the stories lives in SQLite; its tests differ by nothing but where they find the database."""
     answers = tell("shop").answers | {"database": "postgresql"}
-    run_copy(str(template), tmp_path, data=answers, defaults=True, unsafe=False, quiet=True)
-    test_its_own_tests(Story("shop", answers, tmp_path), tools)
+    test_its_own_tests(Story("shop", answers, render(template, answers, tmp_path / "shop")), tools)
 
 
 UTTERED = """
@@ -444,8 +443,8 @@ def test_a_location_is_for_each_who_may_create(template: Path, tmp_path: Path, v
         "outputs": "",
         "service_name": "cards",
     }
-    run_copy(str(template), tmp_path, data=answers, defaults=True, quiet=True)
-    controller = (tmp_path / "src/cards/features/card/controller.py").read_text()
+    service = render(template, answers, tmp_path / "cards")
+    controller = (service / "src/cards/features/card/controller.py").read_text()
     assert ('answer.headers["Location"] = f"/cards/{shown.id}"' in controller) is led
 
 
@@ -611,8 +610,7 @@ TOOLS = {
 
 def test_who_stops_reading_gives_the_database_back(template: Path, tools: Path, tmp_path: Path) -> None:
     """As many as it has connections to the database, each amid an export of which the kernel holds only a part."""
-    run_copy(str(template), tmp_path / "tools", data=TOOLS, defaults=True, quiet=True)
-    story = Story("tools", TOOLS, tmp_path / "tools")
+    story = Story("tools", TOOLS, render(template, TOOLS, tmp_path / "tools"))
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/tools.db"}
     impatient = "from tools.web import edge; edge.PART_TIMEOUT = 3"
     service = Service(story, tools, tmp_path / "log", settings, ("serve",), impatient)

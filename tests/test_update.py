@@ -15,6 +15,7 @@ from copier.errors import UnsafeTemplateError
 from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, apply
 from edits import answers as changing
 from gauntlet import Gauntlet, publish, unclean
+from rendering import compiling_once
 from stories import BIN, ROOT, clean, git, interview, run, written
 
 FOUR_HOURS = """\
@@ -43,8 +44,7 @@ DECISIONS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("copier._main.SandboxedEnvironment", gauntlet.compiling_once())
+    with compiling_once():
         yield
 
 
