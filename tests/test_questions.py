@@ -28,7 +28,7 @@ def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "copier.yml", template)
     shutil.copytree(ROOT / "hooks", template / "hooks")
     (template / "hooks/model.jinja").write_text(
-        "{% macro model(problem, use_cases, data, outputs, service_name, database) %}"
+        "{% macro model(answers) %}"
         '{"features": [], "tables": [], "contract": "", "database": "", "identity": false, "has": {"once": false}}'
         "{% endmacro %}"
     )
