@@ -95,12 +95,13 @@ def test_assign_takes_brackets_only_where_they_help(hook: Any, size: int, text: 
 
 
 def test_ruff_leaves_it_as_it_is(hook: Any, tmp_path: Path) -> None:
-    fit, chain, assign = (hook("layout", name) for name in ["fit", "chain", "assign"])
+    fit, chain, assign, tuple_of = (hook("layout", name) for name in ["fit", "chain", "assign", "tuple"])
     lines = []
     for size in range(60, 125):
         word = "a" * size
         calls = [{"name": name, "arguments": [word, "b"]} for name in ["where", "limit", "all"]]
         lines += [chain("A_NAME", "select(x)", calls[:count]) for count in [0, 1, 2, 3]]
+        lines += [tuple_of("A_NAME", [word]), tuple_of("A_NAME", [word, "b"])]
         lines += ["def f():", f"    {assign(4, 'the_target', word)}", f"    {fit(4, 'call(', [word, 'b'], ')')}"]
     (tmp_path / "laid.py").write_text("\n".join(lines) + "\n")
     done = run(tmp_path, BIN / "ruff", "format", "--isolated", "--line-length", "110", "--diff", "--quiet", "laid.py")
