@@ -226,5 +226,6 @@ def test_nothing_runs_on_the_users_machine() -> None:
 def test_jinja_only_where_it_says_so(path: Path) -> None:
     tags = re.findall(rf"{TAG}.*?\}}\}}|\{{%.*?%\}}", path.read_text(), re.DOTALL)
     assert (path.suffix == ".jinja") == bool(tags)
-    assert [tag for tag in tags if "|" in tag] == [], "names are worked out in the model, not by filters"
+    filtered = [tag for tag in tags if "|" in re.sub(r'"[^"]*"', "", tag)]
+    assert filtered == [], "names are worked out in the model, not by filters"
     assert not re.search(r'[|"<>?*:]', str(path.relative_to(ROOT))), "no name for a file on Windows"
