@@ -295,7 +295,12 @@ def test_a_mistake_is_told_like_a_compiler_would(asked: Asked, case: dict[str, s
 
 def test_every_sentence_has_its_refusal() -> None:
     topics = json.loads((ROOT / "hooks/tables/sentences.json").read_text())
-    assert {code for sentences in topics.values() for code in sentences} == set(REFUSALS)
+    said = {code: sentence for sentences in topics.values() for code, sentence in sentences.items()}
+    assert said.keys() == REFUSALS.keys()
+    for code, sentence in said.items():
+        for variant in [sentence] if isinstance(sentence, str) else sentence.values():
+            shape = ".+".join(map(re.escape, re.split(r"{.+?}", variant)))
+            assert any(re.search(shape, case["says"]) for case in REFUSALS[code]), f"{code}: {variant}"
 
 
 def test_line_and_word_come_before_the_prompt_ends() -> None:
