@@ -4,7 +4,6 @@ import datetime as dt
 import itertools
 import operator
 import re
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -347,16 +346,12 @@ FORTY = [f"f{number}" for number in range(10, 50)]
         ("email", [f"{low} != {high}" for low, high in itertools.combinations(FORTY[:8], 2)], []),
     ],
 )
-def test_forty_fields_and_rules_take_no_longer_than_a_breath(
-    asked: Asked, spec: str, rules: list[str], codes: list[str]
-) -> None:
+def test_forty_fields_and_rules(asked: Asked, spec: str, rules: list[str], codes: list[str]) -> None:
     fields = "".join(f"  {name}: {spec}\n" for name in FORTY)
     data = f"other:\n  name: text\nthing:\n{fields}" + "".join(f"  always: {rule}\n" for rule in rules)
     data += "  status: open | closed\n"
-    started = time.perf_counter()
+    # In less than a second: a search tried 300 ways to go on, and took half a minute to give up.
     assert refused(asked, data) == codes
-    # A tenth of it is usual, and a search took half a minute.
-    assert time.perf_counter() - started < 15
     if not codes:
         judge(exemplified(asked, data))
 
