@@ -127,7 +127,7 @@ EDITS: dict[str, Edit] = {
             BOOKING + "controller.py",
             "",
             '\n\n@router.get(\n    "/bookings/{id:uuid}/label",\n    summary="The label for the table",\n'
-            '    dependencies=[identity.only("staff")],\n    responses=problems.responses(401, 403, 404, 413, 422),\n)\n'
+            '    dependencies=[identity.only("staff")],\n    responses=problems.responses(401, 403, 404, 413),\n)\n'
             "def label_booking(id: UUID, request: Request) -> dict[str, str]:\n"
             "    with transaction.reading(request) as connection:\n"
             '        return {"label": _service(connection).label(id)}\n',
@@ -145,7 +145,7 @@ EDITS: dict[str, Edit] = {
             "contract/api.txt",
             "\nPOST /tables: ",
             "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  answers 200\n    all: object\n"
-            "  refuses 401, 403, 404, 413, 422\n\nPOST /tables: ",
+            "  refuses 401, 403, 404, 413\n\nPOST /tables: ",
         ),
     ],
     "an error's text": [

@@ -1,5 +1,6 @@
 """What is written, and that it is clean as it was written: no formatter has run."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Callable
@@ -127,6 +128,15 @@ def test_no_rule_is_switched_off_in_the_code(story: Story) -> None:
     assert [
         line for line in excused if not line.endswith("# noqa: F401 - it knows every feature, and so every table")
     ] == []
+
+
+def test_each_payload_lists_its_own_fields(story: Story) -> None:
+    """Else a field that is added to what staff sees is added to what guests see, or the other way round."""
+    for path in story.path.glob("src/*/features/*/schemas.py"):
+        payloads = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+        names = {payload.name for payload in payloads}
+        heirs = {p.name: base.id for p in payloads for base in p.bases if isinstance(base, ast.Name)}
+        assert {heir: base for heir, base in heirs.items() if base in names} == {}, path
 
 
 def test_the_project_file_says_what_it_is(story: Story) -> None:
