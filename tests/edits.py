@@ -208,8 +208,8 @@ EDITS: dict[str, Edit] = {
         ),
         (
             BOOKING + "controller.py",
-            "\n\n\ndef _service",
-            '\nlog = logging.getLogger("bookings")\n\n\ndef _service',
+            '\n\n\n@router.post(\n    "/bookings",\n',
+            '\nlog = logging.getLogger("bookings")\n\n\n@router.post(\n    "/bookings",\n',
         ),
         (BOOKING + "controller.py", "from typing import", "import logging\nfrom typing import"),
         ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),

@@ -313,7 +313,7 @@ REPOSITORY = "src/bistro/features/booking/repository.py"
             "",
             id="a constraint not migrated",
         ),
-        pytest.param("src/bistro/web/transaction.py", "engine.begin()", "engine.connect()", id="nothing is kept"),
+        pytest.param("src/bistro/web/transaction.py", ", connection.begin():", ":", id="nothing is kept"),
         pytest.param(
             "src/bistro/features/booking/schemas.py",
             "starts_at: Annotated[Instant, FUTURE]",
