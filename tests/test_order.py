@@ -6,9 +6,10 @@ from random import Random
 
 import pytest
 from rendering import render
-from stories import ROOT, interview, written
+from stories import interview, written
 
-# What is told in the order of the answers: the sentences, the actors of the tables, and the README's example.
+# They follow the answers: the README its sentences, its example and whose token it prints, the docs their columns of
+# actors.
 TOLD = {".copier-answers.yml", "README.md", "docs/use-cases.md"}
 STORIES = {
     "bistro": 4,
