@@ -18,8 +18,7 @@ RULE: Edit = [
     (
         TABLE + "errors.py",
         "\n\nclass TableInUse",
-        "\n\nclass TableLimitReached(Conflict):\n    def __init__(self) -> None:\n"
-        '        super().__init__("There are enough tables.")\n\n\nclass TableInUse',
+        '\n\nclass TableLimitReached(Conflict):\n    title = "There are already enough tables"\n\n\nclass TableInUse',
     ),
     (
         TABLE + "repository.py",
@@ -68,8 +67,8 @@ EDITS: dict[str, Edit] = {
         (
             BOOKING + "errors.py",
             "\n\nclass BookingTransitionRefused",
-            "\n\nclass BookingTooLong(Conflict):\n    def __init__(self) -> None:\n"
-            '        super().__init__("Nobody eats for more than six hours.")\n\n\nclass BookingTransitionRefused',
+            '\n\nclass BookingTooLong(Conflict):\n    title = "A booking is for six hours at most"\n\n\n'
+            "class BookingTransitionRefused",
         ),
         (
             "tests/test_problems.py",
@@ -149,8 +148,8 @@ EDITS: dict[str, Edit] = {
         ),
     ],
     "an error's text": [
-        (BOOKING + "errors.py", '"There is no such booking."', '"We know of no such booking."'),
-        (TABLE + "errors.py", "Something else still refers to this table.", "Move its bookings first."),
+        (BOOKING + "errors.py", '"Booking not found"', '"We know of no such booking"'),
+        (TABLE + "errors.py", "Something still refers to this table", "Move its bookings first"),
     ],
     "a renamed test": [
         (
@@ -412,7 +411,7 @@ BETTER: Edit = [
         "# Every way the {{ feature.state }} of a {{ feature.words }} can change.",
     ),
     (FEATURE + "schemas.py.jinja", "what is accepted, what is shown.", "what comes in, what goes out."),
-    (FEATURE + "errors.py.jinja", "is {current}: you cannot {move} it.", "is {current}; you cannot {move} it."),
+    (FEATURE + "errors.py.jinja", "its {{ feature.state_words }} is {current}", "it is {current}"),
     (SRC + "web/problems.py.jinja", 'RETRY_AFTER = "5"', 'RETRY_AFTER = "3"'),
     (SRC + "web/transaction.py.jinja", "Begin, commit, roll back: here", "Begin, commit and roll back: here"),
     (SRC + "database.py.jinja", "class Repository", "# Each feature has one of these.\nclass Repository"),

@@ -120,6 +120,22 @@ def test_plural_of(hook: Any, word: str, plural: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "type", "words"),
+    [
+        ("party_size", "integer", "party size"),
+        ("starts_at", "datetime", "start time"),
+        ("finishes_at", "time", "finish time"),
+        ("process_at", "datetime", "process time"),
+        ("due_on", "date", "due date"),
+        ("date", "date", "date"),
+        ("looks_at", "text", "looks at"),
+    ],
+)
+def test_a_field_in_a_title_is_a_noun(hook: Any, name: str, type: str, words: str) -> None:
+    assert hook("derive/errors", "noun")(name, type) == words
+
+
+@pytest.mark.parametrize(
     ("verb", "base"), [("confirms", "confirm"), ("carries", "carry"), ("watches", "watch"), ("closes", "close")]
 )
 def test_base_of(hook: Any, verb: str, base: str) -> None:

@@ -83,8 +83,8 @@ def _type(schema: Json) -> str:
     return (
         (" | ".join(map(json.dumps, schema.get("enum", []))) or WORDS.get(kind, kind))
         + ("" if limits in UNTOLD else f" {limits}")
-        + (" future" if about.startswith("In the future") else "")
-        + (" past" if about.startswith("Not in the future") else "")
+        + (" future" if about.startswith("Must be in the future") else "")
+        + (" past" if about.startswith("Must not be in the future") else "")
         + (" | null" if schema.get("null") else "")
         + ("" if default == "null" else f" = {default}")
         + ("" if pattern == NO_NUL else f" matching {pattern}")
