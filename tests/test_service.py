@@ -423,6 +423,113 @@ def test_its_tests_notice(own: Path, tools: Path, file: str, old: str, new: str)
     assert re.search(r"^FAILED tests/", done.stdout, re.MULTILINE), done.stdout
 
 
+USE_CASES = "tests/features/booking/test_use_cases.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "noticed_by"),
+    [
+        pytest.param(
+            "src/bistro/features/booking/controller.py",
+            "create(body, caller.name)",
+            'create(body, "somebody")',
+            USE_CASES,
+            id="created for somebody else",
+        ),
+        pytest.param(REPOSITORY, '"owner": owner}', '"owner": "somebody"}', USE_CASES, id="stored for somebody else"),
+        pytest.param(
+            REPOSITORY,
+            "where = [model.Booking.id == id, model.Booking.owner == owner]\n        columns",
+            "where = [model.Booking.id == id]\n        columns",
+            "tests/features/booking/test_repository.py",
+            id="a stranger learns the state: the SQL",
+        ),
+        pytest.param(
+            REPOSITORY,
+            "where = [model.Booking.id == id, model.Booking.owner == owner]\n        columns",
+            "where = [model.Booking.id == id]\n        columns",
+            "tests/test_security.py",
+            id="a stranger learns the state: over HTTP",
+        ),
+        pytest.param(
+            REPOSITORY,
+            "values, BOOKING_OUT, model.DECLINE",
+            "{}, BOOKING_OUT, model.DECLINE",
+            USE_CASES,
+            id="the body of a transition is dropped",
+        ),
+        pytest.param(
+            REPOSITORY,
+            "values = change.model_dump(exclude_unset=True)\n        row = self._update(where, versions, values, OWN",
+            "values = change.model_dump()\n        row = self._update(where, versions, values, OWN",
+            USE_CASES,
+            id="what is not sent is erased",
+        ),
+        pytest.param(
+            REPOSITORY,
+            '    table_model.Table.name.label("table.name"),\n    model.Booking.starts_at,',
+            '    table_model.Table.name.label("table.name"),\n    model.Booking.ends_at.label("starts_at"),',
+            USE_CASES,
+            id="a field of a list has the value of another",
+        ),
+        pytest.param(
+            REPOSITORY,
+            "    model.Booking.owner,\n    model.Booking.starts_at,",
+            "    model.Booking.owner,\n    model.Booking.ends_at,",
+            USE_CASES,
+            id="a column of a CSV has the value of another",
+        ),
+        pytest.param(
+            REPOSITORY,
+            ".order_by(model.Booking.id)",
+            ".order_by(model.Booking.created_at)",
+            USE_CASES,
+            id="a list in another order",
+        ),
+        pytest.param(
+            "src/bistro/database.py",
+            "query.order_by(self.entity.id)",
+            "query.order_by(self.entity.created_at)",
+            USE_CASES,
+            id="a CSV in another order",
+        ),
+        pytest.param(
+            "src/bistro/features/booking/service.py",
+            "if current in other.sources",
+            "if current not in other.sources",
+            "tests/features/booking/test_service.py",
+            id="allowed is what is not",
+        ),
+        pytest.param(
+            "src/bistro/features/booking/service.py",
+            "sorted(allowed - {move.name})",
+            "[]",
+            "tests/features/booking/test_service.py",
+            id="nothing is allowed",
+        ),
+        pytest.param(
+            "src/bistro/database.py", ', "updated_at": now()}', "}", USE_CASES, id="a change without its time"
+        ),
+        pytest.param(
+            "src/bistro/database.py",
+            ', "updated_at": now()}',
+            ', "updated_at": now(), "created_at": now()}',
+            USE_CASES,
+            id="a change that creates again",
+        ),
+        pytest.param("src/bistro/web/preconditions.py", "r'\"(", "r'(?:W/)?\"(", USE_CASES, id="a weak tag is as good"),
+    ],
+)
+def test_a_mistake_fails_the_tests_of_its_layer(
+    own: Path, tools: Path, file: str, old: str, new: str, noticed_by: str
+) -> None:
+    text = (own / file).read_text()
+    assert old in text
+    (own / file).write_text(text.replace(old, new))
+    done = check(own, tools, "pytest", "--quiet", "--exitfirst", "-p", "no:cacheprovider", noticed_by)
+    assert re.search(rf"^FAILED {noticed_by}::", done.stdout, re.MULTILINE), done.stdout
+
+
 # ---- its contract
 
 
