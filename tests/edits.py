@@ -126,10 +126,10 @@ EDITS: dict[str, Edit] = {
             BOOKING + "controller.py",
             "",
             '\n\n@router.get(\n    "/bookings/{id:uuid}/label",\n    summary="The label for the table",\n'
-            '    dependencies=[identity.only("staff")],\n    responses=problems.responses(401, 403, 404, 413, 422),\n)\n'
+            '    dependencies=[identity.only("staff")],\n    responses=problems.responses(401, 403, 404, 413),\n)\n'
             "def label_booking(id: UUID, request: Request) -> dict[str, str]:\n"
-            "    with transaction.reading(request) as connection:\n"
-            '        return {"label": _service(connection).label(id)}\n',
+            "    with transaction.reading(request) as tx:\n"
+            '        return {"label": service.BookingService(tx).label(id)}\n',
         ),
         (
             BOOKING + "service.py",
@@ -144,7 +144,7 @@ EDITS: dict[str, Edit] = {
             "contract/api.txt",
             "\nPOST /tables: ",
             "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  answers 200\n    all: object\n"
-            "  refuses 401, 403, 404, 413, 422\n\nPOST /tables: ",
+            "  refuses 401, 403, 404, 413\n\nPOST /tables: ",
         ),
     ],
     "an error's text": [
@@ -201,14 +201,14 @@ EDITS: dict[str, Edit] = {
         (BOOKING + "controller.py", 'summary="Staff confirms booking"', 'summary="Staff promises a table"'),
         (
             BOOKING + "controller.py",
-            "        shown = _service(connection).create(body, caller.name)\n",
-            "        shown = _service(connection).create(body, caller.name)\n"
+            "        shown = service.BookingService(tx).create(body, caller.name)\n",
+            "        shown = service.BookingService(tx).create(body, caller.name)\n"
             '        log.info("%s asks for a table", caller.name)\n',
         ),
         (
             BOOKING + "controller.py",
-            "\n\n\ndef _service",
-            '\nlog = logging.getLogger("bookings")\n\n\ndef _service',
+            '\n\n\n@router.post(\n    "/bookings",\n',
+            '\nlog = logging.getLogger("bookings")\n\n\n@router.post(\n    "/bookings",\n',
         ),
         (BOOKING + "controller.py", "from typing import", "import logging\nfrom typing import"),
         ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),

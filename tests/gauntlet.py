@@ -50,6 +50,8 @@ DECIDE = {
     ("a condition of an export", "no more exports"): "A condition was written into the one that leaves.",
     ("a README of one's own", "another problem"): "Both reword the sentence that states the problem.",
     ("a summary and a log line", "an actor more"): "Both reword the sentence that says who confirms.",
+    ("an endpoint more", "a thing more"): "Both add to what stands between the same two.",
+    ("an endpoint more", "all at once"): "Both add to what stands between the same two.",
     ("a router of one's own", "a thing more"): "Both import a router between the same two.",
     ("a router of one's own", "all at once"): "Both import a router between the same two.",
 }

@@ -88,7 +88,7 @@ def _moved(column: Any, value: Any, bounds: dict[str, list[int]], ids: dict[str,
 
 
 @contextmanager
-def _statements(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
+def _statements() -> Iterator[list[tuple[str, Any]]]:
     """The queries that are sent meanwhile."""
     seen: list[tuple[str, Any]] = []
 
@@ -96,9 +96,9 @@ def _statements(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
         if statement.startswith("SELECT"):
             seen.append((statement, parameters))
 
-    sa.event.listen(engine, "before_cursor_execute", note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
     yield seen
-    sa.event.remove(engine, "before_cursor_execute", note)
+    sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def _whole_tables(engine: sa.Engine, statement: str, parameters: Any) -> list[str]:
@@ -172,7 +172,7 @@ def test_what_is_looked_up_is_never_searched_for_in_the_whole_table(world: Any) 
         all_rows = operation.startswith("export") and "_own" not in operation
         for query in [*([] if all_rows else [{}]), *ends.values(), *([values] if len(ends) > 1 else [])]:
             _, path = tests.operations(world.client)[operation]
-            with _statements(world.engine) as sent:
+            with _statements() as sent:
                 if "{" in path:
                     answer = world.client.get(path.split("{")[0] + values[names[0]])
                 else:
@@ -205,7 +205,7 @@ def test_the_thousandth_page_costs_what_the_first_costs(world: Any) -> None:
                     break
                 cursor = {"cursor": page["next"]}
             else:
-                with _statements(world.engine) as sent:
+                with _statements() as sent:
                     for at in [{}, cursor]:
                         assert len(tests.ask(world.client, operation, query=query | at).json()["items"]) == 20
                 first, last = [_work(world.engine, *statement) for statement in sent]

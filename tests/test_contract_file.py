@@ -68,14 +68,14 @@ GET /me/bookings: Guest lists own bookings
 DELETE /tables/{id}: Staff removes table
   for staff
   answers 204
-  refuses 401, 403, 404, 409, 412, 413, 422""",
+  refuses 401, 403, 404, 409, 412, 413""",
         """\
 GET /me/pets/{id}: Keeper views own pet
   for keeper
   answers 200
     name: text
     favourite?.name: text
-  refuses 401, 403, 404, 413, 422""",
+  refuses 401, 403, 404, 413""",
     ]:
         assert operation in operations
 
@@ -84,8 +84,8 @@ GET /me/pets/{id}: Keeper views own pet
 SERVED = {
     "an operation gone": (
         "features/table/controller.py",
-        '    "/tables/{id}",\n    summary="Staff removes',
-        '    "/tables/{id}",\n    include_in_schema=False,\n    summary="Staff removes',
+        '    "/tables/{id:uuid}",\n    summary="Staff removes',
+        '    "/tables/{id:uuid}",\n    include_in_schema=False,\n    summary="Staff removes',
         "DELETE /tables/{id}\n    - DELETE /tables/{id}: Staff removes table\n      breaks clients: it is gone\n",
     ),
     "an operation more": (
@@ -128,7 +128,9 @@ SERVED = {
         "features/booking/schemas.py",
         "    reason: str | None\n",
         "",
-        "POST /bookings answers\nGET /bookings answers\nPATCH /me/bookings/{id} answers\n",
+        # What owners see has a class of its own.
+        "POST /bookings answers\nGET /bookings answers\n"
+        "POST /bookings/{id}/confirm answers\nPOST /bookings/{id}/decline answers\n    - reason: ",
     ),
     "a field sent no more": (
         "features/booking/schemas.py",

@@ -30,7 +30,8 @@ run_migrate(settings)
 app = create_app(settings)
 world = World(app, None)
 world.make_booking(party_size=12, note="stays")
-app.state.engine.dispose()
+app.state.transactions.close()
+world.engine.dispose()
 """
 MIGRATE = """
 from bistro.cli import run_migrate

@@ -445,6 +445,7 @@ def test_help_shows_what_follows(asked: Asked) -> None:
     assert "\n  staff adds table; staff changes table; anyone lists tables\n      name, seats\n" in shown
     lines = [" ".join(line.split()) for line in asked.help("service_name", **answers).splitlines()]
     assert "PATCH /tables/{id} staff 200 401 403 404 409 412 422" in lines
+    assert "DELETE /tables/{id} staff 204 401 403 404 409 412" in lines
 
 
 @pytest.mark.parametrize("name", ["bistro", "notes", "shop", "clinic", "parcels", "helpdesk"])

@@ -71,7 +71,7 @@ def test_every_row_names_tests_that_are_there(story: Story) -> None:
         pytest.param(
             6,
             "src/bistro/web/idempotency.py",
-            "connection.execute(claim.returning(answers.c.key)).first() is None",
+            "self._execute(claim.returning(answers.c.key)).first() is None",
             "False",
             id="6 done twice",
         ),
