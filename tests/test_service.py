@@ -423,6 +423,9 @@ def test_its_tests_notice(own: Path, tools: Path, file: str, old: str, new: str)
     assert re.search(r"^FAILED tests/", done.stdout, re.MULTILINE), done.stdout
 
 
+IDEMPOTENCY = "src/bistro/web/idempotency.py"
+FIRST_MIGRATION = "migrations/versions/0001_first.py"
+BOOKING_SQL = "tests/features/booking/test_repository.py"
 USE_CASES = "tests/features/booking/test_use_cases.py"
 
 
@@ -441,7 +444,7 @@ USE_CASES = "tests/features/booking/test_use_cases.py"
             REPOSITORY,
             "where = [model.Booking.id == id, model.Booking.owner == owner]\n        columns",
             "where = [model.Booking.id == id]\n        columns",
-            "tests/features/booking/test_repository.py",
+            BOOKING_SQL,
             id="a stranger learns the state: the SQL",
         ),
         pytest.param(
@@ -518,6 +521,40 @@ USE_CASES = "tests/features/booking/test_use_cases.py"
             id="a change that creates again",
         ),
         pytest.param("src/bistro/web/preconditions.py", "r'\"(", "r'(?:W/)?\"(", USE_CASES, id="a weak tag is as good"),
+        pytest.param(
+            IDEMPOTENCY,
+            "        connection.execute(answers.delete().where(answers.c.created_at < now() - KEPT))\n",
+            "",
+            USE_CASES,
+            id="a key that never expires",
+        ),
+        pytest.param(IDEMPOTENCY, "timedelta(days=1)", "timedelta(days=2)", USE_CASES, id="a key that lives too long"),
+        pytest.param(IDEMPOTENCY, "timedelta(days=1)", "timedelta(hours=20)", USE_CASES, id="a key that dies too soon"),
+        pytest.param(
+            IDEMPOTENCY, ", answers.c.created_at >= now() - KEPT", "", USE_CASES, id="a key that counts after its day"
+        ),
+        pytest.param(
+            "src/bistro/features/booking/controller.py",
+            "        idempotency.RECALLED,\n",
+            "",
+            USE_CASES,
+            id="what has passed since is refused",
+        ),
+        pytest.param(FIRST_MIGRATION, "between(1, 12)", "between(1, 11)", BOOKING_SQL, id="a bound that is refused"),
+        pytest.param(
+            FIRST_MIGRATION, "between(1, 12)", "between(2, 12)", BOOKING_SQL, id="a low bound that is refused"
+        ),
+        pytest.param(FIRST_MIGRATION, "between(1, 12)", "between(0, 12)", BOOKING_SQL, id="a bound too low"),
+        pytest.param(FIRST_MIGRATION, "between(5, 20)", "between(6, 20)", BOOKING_SQL, id="a text that is long enough"),
+        pytest.param(REPOSITORY, "starts_at >= query", "starts_at > query", USE_CASES, id="a filter after its bound"),
+        pytest.param(REPOSITORY, "starts_at <= query", "starts_at < query", USE_CASES, id="a filter before its bound"),
+        pytest.param(
+            "src/bistro/schemas.py",
+            '">": operator.gt',
+            '">": operator.ge',
+            "tests/features/booking/test_controller.py",
+            id="what must be more may be equal",
+        ),
     ],
 )
 def test_a_mistake_fails_the_tests_of_its_layer(
