@@ -523,7 +523,7 @@ USE_CASES = "tests/features/booking/test_use_cases.py"
         pytest.param("src/bistro/web/preconditions.py", "r'\"(", "r'(?:W/)?\"(", USE_CASES, id="a weak tag is as good"),
         pytest.param(
             IDEMPOTENCY,
-            "        connection.execute(answers.delete().where(answers.c.created_at < now() - KEPT))\n",
+            "        self._execute(answers.delete().where(answers.c.created_at < now() - KEPT))\n",
             "",
             USE_CASES,
             id="a key that never expires",
@@ -550,8 +550,8 @@ USE_CASES = "tests/features/booking/test_use_cases.py"
         pytest.param(REPOSITORY, "starts_at <= query", "starts_at < query", USE_CASES, id="a filter before its bound"),
         pytest.param(
             "src/bistro/schemas.py",
-            '">": operator.gt',
-            '">": operator.ge',
+            '">": (operator.gt',
+            '">": (operator.ge',
             "tests/features/booking/test_controller.py",
             id="what must be more may be equal",
         ),
