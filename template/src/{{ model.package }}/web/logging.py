@@ -1,4 +1,4 @@
-"""What the service says of itself, on stderr: lines for people in development, JSON in production."""
+"""Logs on stderr: lines to read in development, JSON in production."""
 
 import datetime as dt
 import json
@@ -8,12 +8,11 @@ from typing import Any
 
 READABLE = "%(asctime)s %(levelname)s %(name)s %(message)s request_id=%(request_id)s"
 
-# The request that is being answered, in whichever thread.
 request_id = ContextVar("request_id", default="-")
 
 
-class Marked(logging.Filter):
-    """Every line says which request it is about."""
+class RequestId(logging.Filter):
+    """Adds the id of the current request to each record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         vars(record)["request_id"] = request_id.get()
@@ -21,7 +20,7 @@ class Marked(logging.Filter):
 
 
 class Json(logging.Formatter):
-    """A line is one JSON object, whatever is in it."""
+    """One JSON object per line, line breaks in messages included."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -30,7 +29,7 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "request_id": vars(record).get("request_id"),
-            **getattr(record, "facts", {}),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -38,12 +37,12 @@ class Json(logging.Formatter):
 
 
 def config(*, as_json: bool) -> dict[str, Any]:
-    """For `logging.config`, in each process of the server."""
-    handler = {"class": "logging.StreamHandler", "filters": ["marked"], "formatter": "line"}
+    """For `logging.config.dictConfig`, in each process of the server."""
+    handler = {"class": "logging.StreamHandler", "filters": ["request_id"], "formatter": "line"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"marked": {"()": Marked}},
+        "filters": {"request_id": {"()": RequestId}},
         "formatters": {"line": {"()": Json} if as_json else {"format": READABLE}},
         "handlers": {"stderr": handler},
         "root": {"level": "INFO", "handlers": ["stderr"]},
