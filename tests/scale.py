@@ -160,7 +160,7 @@ def _values(world: Any, operation: str, names: list[str]) -> tuple[dict[str, str
 
 def test_what_is_looked_up_is_never_searched_for_in_the_whole_table(world: Any) -> None:
     tests: Any = importlib.import_module("tests.world")
-    roles = " ".join(tests.identity.ROLES)
+    roles = " ".join(tests.auth.ROLES)
     found, looked_at = {}, 0
     for operation, names in _asked(world):
         values, table = _values(world, operation, names)

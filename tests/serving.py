@@ -89,8 +89,8 @@ class Service:
 
     def token(self, name: str, *roles: str) -> str:
         """For development; with every role, where none is named."""
-        make = f"identity.make_token({name!r}, *({roles!r} or identity.ROLES))"
-        code = f"from {self.story.package}.web import identity; print({make})"
+        make = f"auth.make_token({name!r}, *({roles!r} or auth.ROLES))"
+        code = f"from {self.story.package}.web import auth; print({make})"
         return run(self.story.path, self.tools / "python", "-c", code, PYTHONPATH="src").stdout.strip()
 
     def ask(self, method: str, path: str, token: str = "", body: object = None, **headers: str) -> Answer:

@@ -33,7 +33,7 @@ SEED = os.environ.get("SEED", "bistro")
 AT_ONCE = 32
 # Seconds without a byte, after which the client gives up; the service gives up earlier.
 SILENCE = 3
-HURRY = "from bistro.web import edge; edge.BODY_TIMEOUT = 0.5"
+HURRY = "from bistro.web import middleware; middleware.BODY_TIMEOUT = 0.5"
 ROLES = {"ann": ["guest"], "bob": ["guest"], "sam": ["staff"], "max": ["manager"]}
 LIMIT = 1_048_576
 # What is sent wherever something may be secret; no log has it.

@@ -10,7 +10,7 @@ from typing import Any
 from stories import Story, run
 
 # What takes a message, and at which place.
-MESSAGE_OF = {"ValueError": 0, "Invalid": 0, "Unauthenticated": 0, "Forbidden": 0, "_written": 1}
+MESSAGE_OF = {"ValueError": 0, "Invalid": 0, "Unauthenticated": 0, "Forbidden": 0, "matches": 1}
 
 CHECK = """
 import json
@@ -32,8 +32,7 @@ row = {"rank": 2, "limit": 1}
 print(json.dumps([
     messages(schemas.ProductCreateIn, closes_at="18:00:00", was_price="0.01", kind="rare", made_on="1999-12-31"),
     messages(schemas.ProductCreateIn, opens_at="7 pm", from_day="1.2.2099", price=1, weight="1,5", contact="ann"),
-    messages(schemas.ProductCreateIn, homepage="example", from_day="2300-01-01", made_on="2099-01-01"),
-    messages(schemas.ProductCreateIn, from_day="2020-01-01"),
+    messages(schemas.ProductCreateIn, homepage="example", from_day="2300-01-01"),
     messages(ReviewCreateIn, stars=3, written_at="yesterday"),
     {"rank": rule.message("rank", row), "limit": rule.message("limit", row)},
 ]))
@@ -60,9 +59,7 @@ def test_each_rule_says_what_a_field_must_be(tell: Any, tools: Path) -> None:
         {
             "homepage": "Must be a URL like https://example.com/path",
             "from_day": "Must be between 1900-01-01 and 2199-12-31",
-            "made_on": "Must not be in the future",
         },
-        {"from_day": "Must be in the future"},
         {"stars": "Must be different from 3", "written_at": "Must be a date and time like 2030-01-31T18:00:00Z"},
         {"rank": "Must be at most limit", "limit": "Must be at least rank"},
     ]
@@ -92,7 +89,7 @@ def text(value: ast.expr) -> str:
 
 def test_they_are_written_in_one_style(story: Story) -> None:
     """A capital, words instead of names, no full stop, as Pydantic's own messages."""
-    modules = [code for name, code in story.files().items() if re.match(r"src/.*/(errors|schemas|identity)\.py", name)]
+    modules = [code for name, code in story.files().items() if re.match(r"src/.*/(errors|types|auth|service)\.py", name)]
     found = [said for code in modules for said in spoken(code)]
     assert len(found) > 3
     assert [said for said in found if not re.fullmatch(r"[A-Z][^._]*", said.replace("example.com", ""))] == []

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from bistro.app import create_app
-from bistro.database import open_database
+from bistro.database.engine import create_engine
 from bistro.features.booking.model import Booking
 from bistro.features.table.model import Table
 from tests.world import World
@@ -30,7 +30,7 @@ run_migrate(settings)
 app = create_app(settings)
 world = World(app, None)
 world.make_booking(party_size=12, note="stays")
-app.state.transactions.close()
+app.state.database.close()
 world.engine.dispose()
 """
 MIGRATE = """
@@ -38,7 +38,7 @@ from bistro.cli import run_migrate
 from bistro.settings import read_settings
 settings = read_settings(environment="development")
 run_migrate(settings)
-with open_database(settings.database_url).begin() as connection:
+with create_engine(settings.database_url).begin() as connection:
     rows = connection.exec_driver_sql(
         "SELECT tables.name, note, party_size, allergies FROM bookings JOIN tables ON tables.id = table_id"
     )
