@@ -25,7 +25,7 @@ ALWAYS = """
     src/PACKAGE/web/logs.py src/PACKAGE/web/problems.py src/PACKAGE/web/transaction.py
     contract/api.txt docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_edge.py tests/test_problems.py tests/test_security.py
-    tests/world.py src/PACKAGE/web/guard.py
+    tests/world.py src/PACKAGE/web/guard.py tests/accept.py tests/databases.py tests/stale.py
 """
 WHERE_SOMETHING_CHANGES = "src/PACKAGE/web/preconditions.py"
 WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_provider.py"
@@ -101,7 +101,7 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         "pyproject.toml",
         *(f"src/{story.package}/{part}.py" for part in ["app", "database", "settings"]),
         *(f"src/{story.package}/web/{part}.py" for part in ["idempotency", "transaction"]),
-        *(f"tests/{part}.py" for part in ["conftest", "migration", "postgres", "world"]),
+        *(f"tests/{part}.py" for part in ["databases", "migration", "postgres", "world"]),
         "migrations/env.py",
         *long,
     }
@@ -186,7 +186,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 80
-    assert lines <= 4650
+    assert lines <= 4850
 
 
 # ---- the same, however it is asked for, and without trust
