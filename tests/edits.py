@@ -143,8 +143,8 @@ EDITS: dict[str, Edit] = {
         (
             "contract/api.txt",
             "\nPOST /tables: ",
-            "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  answers 200\n    all: object\n"
-            "  refuses 401, 403, 404, 413\n\nPOST /tables: ",
+            "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  response 200\n    all: object\n"
+            "  errors 401, 403, 404, 413\n\nPOST /tables: ",
         ),
     ],
     "an error's text": [

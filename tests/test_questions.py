@@ -452,7 +452,7 @@ def test_help_shows_what_follows(asked: Asked) -> None:
 def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
     """What the help of the last question says is what contract/api.txt says afterwards."""
     found = re.findall(
-        r"^(\w+) (\S+): .*\n  for (.*)\n(?:    .*\n|  [qbp].*\n)*  answers (\d+).*\n(?:    .*\n)*  refuses (.*)$",
+        r"^(\w+) (\S+): .*\n  for (.*)\n(?:    .*\n|  [qbp].*\n)*  response (\d+).*\n(?:    .*\n)*  errors (.*)$",
         tell(name).files()["contract/api.txt"],
         re.MULTILINE,
     )
