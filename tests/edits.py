@@ -373,8 +373,8 @@ CHANGES: dict[str, Callable[[Answers], Answers]] = {
     "another output": answers(
         (
             "outputs",
-            "guest lists own bookings: table.name, starts_at,",
-            "staff confirms booking: id, status\nguest lists own bookings: table.name, table.seats, starts_at,",
+            "guest lists own bookings: id, table.name, starts_at,",
+            "staff confirms booking: id, status\nguest lists own bookings: id, table.name, table.seats, starts_at,",
         ),
     ),
     "another problem": answers(("problem", "without phoning the restaurant", "at any hour")),

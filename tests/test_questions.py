@@ -131,7 +131,7 @@ def test_bistro_means(asked: Asked) -> None:
     ]
     shown = outputs(design)
     own = "id, created_at, updated_at, table, starts_at, ends_at, party_size, note, reason, status"
-    assert shown["guest lists own bookings by status"] == "table.name, starts_at, party_size, status"
+    assert shown["guest lists own bookings by status"] == "id, table.name, starts_at, party_size, status"
     assert shown["guest cancels own booking"] == own
     assert shown["staff confirms booking"] == own + ", owner"
     assert shown["anyone lists tables by seats"] == "id, created_at, updated_at, name, seats"
