@@ -89,7 +89,9 @@ def text(value: ast.expr) -> str:
 
 def test_they_are_written_in_one_style(story: Story) -> None:
     """A capital, words instead of names, no full stop, as Pydantic's own messages."""
-    modules = [code for name, code in story.files().items() if re.match(r"src/.*/(errors|types|auth|service)\.py", name)]
+    modules = [
+        code for name, code in story.files().items() if re.match(r"src/.*/(errors|types|auth|service)\.py", name)
+    ]
     found = [said for code in modules for said in spoken(code)]
     assert len(found) > 3
     assert [said for said in found if not re.fullmatch(r"[A-Z][^._]*", said.replace("example.com", ""))] == []
