@@ -145,8 +145,8 @@ EDITS: dict[str, Edit] = {
         (
             "contract/api.txt",
             "\nPOST /tables: ",
-            "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  answers 200\n    all: object\n"
-            "  refuses 401, 403, 404, 413\n\nPOST /tables: ",
+            "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  response 200\n    all: object\n"
+            "  errors 401, 403, 404, 413\n\nPOST /tables: ",
         ),
     ],
     "an error's text": [
@@ -375,8 +375,8 @@ CHANGES: dict[str, Callable[[Answers], Answers]] = {
     "another output": answers(
         (
             "outputs",
-            "guest lists own bookings: table.name, starts_at,",
-            "staff confirms booking: id, status\nguest lists own bookings: table.name, table.seats, starts_at,",
+            "guest lists own bookings: id, table.name, starts_at,",
+            "staff confirms booking: id, status\nguest lists own bookings: id, table.name, table.seats, starts_at,",
         ),
     ),
     "another problem": answers(("problem", "without phoning the restaurant", "at any hour")),

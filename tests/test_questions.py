@@ -131,7 +131,7 @@ def test_bistro_means(asked: Asked) -> None:
     ]
     shown = outputs(design)
     own = "id, created_at, updated_at, table, starts_at, ends_at, party_size, note, reason, status"
-    assert shown["guest lists own bookings by status"] == "table.name, starts_at, party_size, status"
+    assert shown["guest lists own bookings by status"] == "id, table.name, starts_at, party_size, status"
     assert shown["guest cancels own booking"] == own
     assert shown["staff confirms booking"] == own + ", owner"
     assert shown["anyone lists tables by seats"] == "id, created_at, updated_at, name, seats"
@@ -452,7 +452,7 @@ def test_help_shows_what_follows(asked: Asked) -> None:
 def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
     """What the help of the last question says is what contract/api.txt says afterwards."""
     found = re.findall(
-        r"^(\w+) (\S+): .*\n  for (.*)\n(?:    .*\n|  [qbp].*\n)*  answers (\d+).*\n(?:    .*\n)*  refuses (.*)$",
+        r"^(\w+) (\S+): .*\n  for (.*)\n(?:    .*\n|  [qbp].*\n)*  response (\d+).*\n(?:    .*\n)*  errors (.*)$",
         tell(name).files()["contract/api.txt"],
         re.MULTILINE,
     )

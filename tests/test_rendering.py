@@ -27,7 +27,7 @@ ALWAYS = """
     src/PACKAGE/web/responses.py src/PACKAGE/web/transaction.py
     contract/api.txt docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_middleware.py tests/test_problems.py tests/test_security.py
-    tests/world.py
+    tests/world.py tests/accept.py tests/databases.py tests/stale.py
 """
 WHERE_SOMETHING_CHANGES = "src/PACKAGE/web/if_match.py"
 WHERE_SOMETHING_HAS_STATES = "src/PACKAGE/lifecycle.py"
@@ -106,9 +106,8 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         "README.md",
         "compose.yaml",
         "pyproject.toml",
-        *(f"src/{story.package}/{part}.py" for part in ["app", "settings"]),
-        *(f"src/{story.package}/database/{part}.py" for part in ["base", "engine", "repository", "transaction"]),
-        *(f"tests/{part}.py" for part in ["conftest", "migration", "postgres", "world"]),
+    tests/conftest.py tests/test_migrations.py tests/test_middleware.py tests/test_problems.py tests/test_security.py
+    tests/world.py tests/accept.py tests/databases.py tests/stale.py
         "migrations/env.py",
         *long,
     }
@@ -191,7 +190,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 80
-    assert lines <= 4650
+    assert lines <= 4850
 
 
 # ---- the same, however it is asked for, and without trust

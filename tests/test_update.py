@@ -230,7 +230,7 @@ STAKES = {
             ("use_cases", "guest lists own bookings by status\n", ""),
             ("use_cases", "guest changes own booking with note, phone\n", ""),
             ("use_cases", "guest cancels own booking", "guest cancels booking"),
-            ("outputs", "guest lists own bookings: table.name, starts_at, party_size, status\n", ""),
+            ("outputs", "guest lists own bookings: id, table.name, starts_at, party_size, status\n", ""),
             ("outputs", "table.name, owner, starts_at", "table.name, starts_at"),
         ),
         ["What booking.owner held will be lost", "make migration"],

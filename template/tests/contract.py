@@ -1,21 +1,81 @@
-"""What is served, told as contract/api.txt tells it: `make contract` writes there what it reads here."""
+"""What is served, in the words of contract/api.txt, and what a difference between the two does to clients."""
 
 import json
-import sys
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parents[1] / "contract" / "api.txt"
 WORDS = {"string": "text", "date-time": "datetime", "uri": "url"}
-# What goes without saying: the limits of any integer, those of one in a query, and that no text has a NUL.
-UNTOLD = ["..", "-2147483648..2147483647", "-9007199254740991..9007199254740991"]
+# Not written, since they hold everywhere: the limits of an integer in a body and in a query; that no text has a NUL.
+EVERYWHERE = ["..", "-2147483648..2147483647", "-9007199254740991..9007199254740991"]
 NO_NUL = r"^[^\x00]*$"
+
+SENT = ["path", "query", "body"]
+LIMITS = {"integer": ("-2147483648", "2147483647")}
+FIELD = re.compile(
+    r"(?P<name>.+?): (?P<types>.+?)(?: (?P<low>\S*?)\.\.(?P<high>\S*))?(?P<when> future| past)?"
+    r"(?P<null> \| null)?(?P<default> = .+?)?(?P<pattern> matching .+)?"
+)
 
 Json = dict[str, Any]
 
 
-def told(openapi: Json) -> str:
+@dataclass
+class Change:
+    """`where` is an operation and a part of it; `harm` says why a client that worked before fails, if one does."""
+
+    where: str
+    before: str
+    after: str
+    harm: str
+
+
+def changes(openapi: Json) -> list[Change]:
+    """What is served, compared with what contract/api.txt says."""
+    accepted, served = _facts(_accepted()), _facts(described(openapi))
+    found = []
+    for fact in accepted | served:
+        before, after = accepted.get(fact, ""), served.get(fact, "")
+        # Of an operation that is new or gone, one line says it all.
+        alone = len(fact) == 1 or (fact[:1] in accepted and fact[:1] in served)
+        if before != after and alone and {before, after}.isdisjoint(SENT):
+            found.append(Change(" ".join(fact[:2]), before, after, _harm(fact, before, after)))
+    return found
+
+
+def report(found: list[Change]) -> str:
+    """Equal changes together, under all places that they are made at."""
+    places: dict[str, list[str]] = {}
+    for change in found:
+        lines = [f"    {sign} {line}\n" for sign, line in [("-", change.before), ("+", change.after)] if line]
+        mark = f"breaks clients: {change.harm}" if change.harm else "fine for clients"
+        places.setdefault(f"{''.join(lines)}      {mark}\n", []).append(f"\n{change.where}")
+    return "".join("".join(where) + "\n" + lines for lines, where in places.items())
+
+
+def stale(openapi: Json) -> str:
+    """One line that names the command, where contract/api.txt is not what is served; else nothing."""
+    found = changes(openapi)
+    if not found:
+        return ""
+    breaking = len([change for change in found if change.harm])
+    count = f"changes: {len(found)}, of which break clients: {breaking}"
+    return f"contract/api.txt is not what is served ({count}). Read `git diff` after you run: make contract"
+
+
+def accept(openapi: Json) -> str:
+    """Writes what is served into contract/api.txt, and returns the report of what that changes."""
+    found = report(changes(openapi))
+    head = [line for line in _accepted().splitlines() if line.startswith("#")]
+    FILE.write_text("\n".join(head) + "\n" + described(openapi), "utf-8")
+    return found
+
+
+def described(openapi: Json) -> str:
     parts, lines = openapi["components"]["schemas"], []
     operations = [(path, *one) for path, methods in openapi["paths"].items() for one in methods.items()]
     for path, method, operation in operations:
@@ -25,9 +85,13 @@ def told(openapi: Json) -> str:
         lines += ["", f"{method.upper()} {path}: {operation['summary']}", f"  for {who}"]
         for title, schema in _payloads(parts, operation):
             lines += [f"  {title}", *(f"    {line}" for line in _fields(parts, schema))]
-        refusals = sorted(status for status in operation["responses"] if status >= "400")
-        lines.append(f"  refuses {', '.join(refusals) or 'nothing'}")
+        errors = sorted(status for status in operation["responses"] if status >= "400")
+        lines.append(f"  errors {', '.join(errors) or 'none'}")
     return "\n".join(lines) + "\n"
+
+
+def _accepted() -> str:
+    return FILE.read_text("utf-8") if FILE.exists() else ""
 
 
 def _payloads(parts: Json, operation: Json) -> Iterator[tuple[str, Json]]:
@@ -43,11 +107,11 @@ def _payloads(parts: Json, operation: Json) -> Iterator[tuple[str, Json]]:
         schemas = [_plain(parts, content.get("schema", {})) for content in contents]
         schema = schemas[0] if schemas else {"properties": {}}
         if schema.get("properties", {}).keys() == {"items", "next"}:
-            yield f"answers {status}, a page of", schema["properties"]["items"]["items"]
+            yield f"response {status}, a page of", schema["properties"]["items"]["items"]
         elif "items" in schema:
-            yield f"answers {status}, a list of", schema["items"]
+            yield f"response {status}, a list of", schema["items"]
         else:
-            yield f"answers {status}{', text/csv' if 'x-columns' in schema else ''}", schema
+            yield f"response {status}{', text/csv' if 'x-columns' in schema else ''}", schema
 
 
 def _plain(parts: Json, schema: Json) -> Json:
@@ -82,7 +146,7 @@ def _type(schema: Json) -> str:
     default = json.dumps(schema.get("default"), ensure_ascii=False)
     return (
         (" | ".join(map(json.dumps, schema.get("enum", []))) or WORDS.get(kind, kind))
-        + ("" if limits in UNTOLD else f" {limits}")
+        + ("" if limits in EVERYWHERE else f" {limits}")
         + (" future" if about.startswith("Must be in the future") else "")
         + (" past" if about.startswith("Must not be in the future") else "")
         + (" | null" if schema.get("null") else "")
@@ -91,6 +155,45 @@ def _type(schema: Json) -> str:
     )
 
 
-if __name__ == "__main__":
-    head = [line for line in FILE.read_text("utf-8").splitlines() if line.startswith("#")]
-    FILE.write_text("\n".join(head) + "\n" + told(json.load(sys.stdin)), "utf-8")
+def _facts(text: str) -> dict[tuple[str, ...], str]:
+    """Each line, by the names that lead to it: operation, place, field."""
+    facts, names = {}, [""]
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            depth, name = (len(line) - len(line.lstrip())) // 2, line.strip().split(":")[0]
+            names[depth:] = [re.split("[ ,]", name)[0].replace("?", "") if depth else name]
+            facts[tuple(names)] = line.strip()
+    return facts
+
+
+def _harm(fact: tuple[str, ...], was: str, now: str) -> str:
+    """Why a client fails that relies on what was there before; empty where none does."""
+    place = fact[1] if len(fact) > 1 else ""
+    if not now:
+        return "it is gone"
+    if not was:
+        return "they do not send it" if place in SENT and "?" not in now.split(":")[0] else ""
+    if place in SENT:
+        return "" if _within(was, now) else "what they send may be refused"
+    if len(fact) == 3:
+        return "" if _within(now, was) else "they may not understand what they get"
+    if place == "for":
+        fewer = set(re.findall(r"\w+", was)) - set(re.findall(r"\w+", now))
+        return "some may not call it any more" if fewer and now != "for anyone" else ""
+    return "another status, or another form" if place else ""
+
+
+def _within(inner: str, outer: str) -> bool:
+    """Whether a field can hold all that another one can."""
+    a, b = FIELD.fullmatch(inner), FIELD.fullmatch(outer)
+    if not a or not b:
+        return False
+    least, most = LIMITS.get(a["types"], ("-Infinity", "Infinity"))
+    return (
+        a["name"].count("?") <= b["name"].count("?")
+        and set(a["types"].split(" | ")) <= set(b["types"].split(" | "))
+        and Decimal(b["low"] or least) <= Decimal(a["low"] or least)
+        and Decimal(a["high"] or most) <= Decimal(b["high"] or most)
+        and all(a[part] in (None, b[part]) for part in ("null", "default"))
+        and all(b[part] in (None, a[part]) for part in ("when", "pattern"))
+    )

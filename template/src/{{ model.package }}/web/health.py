@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException, Request
 
-from ..database.transaction import Database
 from . import problems
+from .transaction import Database
 
 router = APIRouter(prefix="/health", include_in_schema=False)
 

@@ -1,0 +1,210 @@
+"""What is stale stops `make test` before anything else runs, in one line that names the command."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stories import Story, git, run
+
+ENVIRONMENT = {"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+FEATURES = "src/bistro/features/"
+MIGRATION = 'A migration is missing (bookings). Run: make migration name="what changes"'
+
+
+@pytest.fixture
+def own(bistro: Story, tmp_path: Path) -> Path:
+    """A bistro to break, installed and in git."""
+    return owned(bistro, tmp_path / "bistro")
+
+
+def owned(story: Story, service: Path) -> Path:
+    shutil.copytree(story.path, service)
+    (service / ".venv").mkdir()
+    (service / ".venv/ready").touch()
+    git(service, "init")
+    git(service, "add", ".")
+    git(service, "commit", "-m", "first")
+    return service
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def make(service: Path, tools: Path, target: str = "test") -> list[str]:
+    """What it prints, but for make's own last line."""
+    done = run(service, "make", target, f"BIN={tools}", **ENVIRONMENT)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line for line in lines if not line.startswith("make: ***")]
+
+
+def failing(service: Path, tools: Path, *which: str) -> str:
+    done = run(service, tools / "pytest", "--quiet", "-p", "no:cacheprovider", *which, **ENVIRONMENT)
+    assert done.returncode == 1, done.stdout
+    return done.stdout
+
+
+# ---- a missing migration
+
+DATABASES = pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
+MODELS = {
+    "a column": ("    note: orm", "    allergies: orm.Mapped[str | None]\n    note: orm"),
+    "a bound": ('"party_size").between(1, 12)', '"party_size").between(1, 20)'),
+    "a choice": ('"declined", "cancelled"]', '"declined", "cancelled", "seated"]'),
+    "an index": ('        sa.Index("ix_bookings_owner_id", "owner", "id"),\n', ""),
+    "what a reference does": ('ondelete="RESTRICT"', 'ondelete="CASCADE"'),
+    "what is unique": (
+        '        sa.UniqueConstraint("table", "starts_at"',
+        '        sa.UniqueConstraint("table", "ends_at"',
+    ),
+}
+
+
+@DATABASES
+def test_a_missing_migration(name: str, tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
+    service = owned(tell(name), tmp_path / "bistro")
+    # Once more, since what was found equal is remembered.
+    for _ in range(2):
+        assert run(service, tools / "python", "-m", "tests.stale", **ENVIRONMENT).stderr == ""
+    change(service / FEATURES / "booking/model.py", *MODELS["a column"])
+    assert make(service, tools) == [MIGRATION]
+    # By hand: one line instead of a failure of each test.
+    said = failing(service, tools, "tests/features")
+    assert f"Exit: {MIGRATION}" in said and "FAILED" not in said and len(said.splitlines()) < 5
+
+
+@DATABASES
+@pytest.mark.parametrize("edit", MODELS)
+def test_what_a_model_says_and_no_migration(
+    name: str, edit: str, tell: Callable[[str], Story], tools: Path, tmp_path: Path
+) -> None:
+    service = Path(shutil.copytree(tell(name).path, tmp_path / "bistro"))
+    change(service / FEATURES / "booking/model.py", *MODELS[edit])
+    assert run(service, tools / "python", "-m", "tests.stale", **ENVIRONMENT).stderr == f"{MIGRATION}\n"
+
+
+# ---- a stale contract
+
+
+def test_a_stale_contract(own: Path, tools: Path) -> None:
+    change(own / FEATURES / "booking/schemas.py", "        le=12,", "        le=10,")
+    counted = "changes: 1, of which break clients: 1"
+    assert make(own, tools) == [
+        f"contract/api.txt is not what is served ({counted}). Read `git diff` after you run: make contract"
+    ]
+    said = make(own, tools, "contract")
+    assert "      breaks clients: what they send may be refused" in said
+    assert run(own, tools / "python", "-m", "tests.stale", **ENVIRONMENT).stderr == ""
+    assert git(own, "diff", "--stat", "contract").count("|") == 1
+
+
+# ---- a conflict
+
+CONFLICT = "<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n"
+
+
+@pytest.mark.parametrize("file", ["README.md", "pyproject.toml", "src/bistro/app.py", "tests/conftest.py"])
+def test_a_conflict(own: Path, tools: Path, file: str) -> None:
+    (own / file).write_text(CONFLICT + (own / file).read_text())
+    # A file that is newer than what was installed would be installed first.
+    assert make(own, tools) == [
+        f"{file} has a conflict, <<<<<<< to >>>>>>>: keep what is right. Run: git grep '^<<<<<<< '"
+    ]
+
+
+def test_a_conflict_in_what_is_derived(own: Path, tools: Path) -> None:
+    path = own / "contract/api.txt"
+    before = path.read_text()
+    path.write_text(before.replace("\nPOST /tables", f"\n{CONFLICT}POST /tables"))
+    (line,) = make(own, tools)
+    assert line.startswith("contract/api.txt is not what is served") and line.endswith("make contract")
+    make(own, tools, "contract")
+    assert path.read_text() == before
+
+
+# ---- nothing stale
+
+
+def test_what_cannot_be_imported_is_for_the_linters(own: Path, tools: Path) -> None:
+    change(own / "src/bistro/app.py", "def create_app(", "nowhere.at_all()\n\n\ndef create_app(")
+    assert any("F821" in line for line in make(own, tools))
+
+
+# ---- a connection
+
+CLIENT = '''"""The ledger of the house."""
+
+import socket
+import urllib.request
+
+
+def balance() -> bytes:
+    with socket.socket() as plain:
+        HOW
+    return b""
+'''
+ROUTE = """
+@router.get("/balance")
+def balance() -> str:
+    return ledger.balance().decode()
+"""
+OPENED = """
+from bistro.clients import ledger
+from tests.world import NOBODY, World
+
+
+def test_balance(world: World) -> None:
+    assert world.send("GET", "/balance", NOBODY).status_code == STATUS
+
+
+def test_faked(world: World, monkeypatch) -> None:
+    monkeypatch.setattr(ledger, "balance", lambda: b"12")
+    assert world.send("GET", "/balance", NOBODY).json() == "12"
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "where"),
+    [
+        ('urllib.request.urlopen("http://ledger.example.com/balance")', "ledger.example.com:80"),
+        ('socket.create_connection(("192.0.2.1", 443))', "192.0.2.1:443"),
+        ('plain.connect(("192.0.2.1", 25))', "192.0.2.1:25"),
+        ('plain.connect_ex(("192.0.2.1", 25))', "192.0.2.1:25"),
+    ],
+)
+@pytest.mark.parametrize("status", [500, 200])
+def test_a_connection(own: Path, tools: Path, how: str, where: str, status: int) -> None:
+    """It fails the test, whatever the service makes of it, and whatever the test expects of the service."""
+    (own / "src/bistro/clients").mkdir()
+    (own / "src/bistro/clients/ledger.py").write_text(CLIENT.replace("HOW", how))
+    controller = own / FEATURES / "table/controller.py"
+    change(controller, "from . import", "from ...clients import ledger\nfrom . import")
+    controller.write_text(f"{controller.read_text()}\n{ROUTE}")
+    (own / "tests/test_ledger.py").write_text(OPENED.replace("STATUS", str(status)))
+
+    said = failing(own, tools, "tests/test_ledger.py")
+
+    assert f"tests/test_ledger.py::test_balance opened a connection to {where}.\n" in said
+    assert "clients/" in said and "monkeypatch.setattr" in said
+    assert "1 failed, 1 passed" in said
+
+
+# ---- tables
+
+
+def test_an_error_that_no_table_lists(own: Path, tools: Path) -> None:
+    errors = own / FEATURES / "table/errors.py"
+    errors.write_text(f'{errors.read_text()}\n\nclass TableLimitReached(Conflict):\n    title = "Too many tables"\n')
+    said = failing(own, tools, "tests/test_problems.py")
+    assert '\nAdd "/problems/table-limit-reached" to TYPES of tests/test_problems.py\n' in said
+    assert "1 failed" in said
+
+
+def test_an_operation_that_no_table_lists(own: Path, tools: Path) -> None:
+    controller = own / FEATURES / "table/controller.py"
+    controller.write_text(f'{controller.read_text()}\n\n@router.get("/menu")\ndef menu() -> str:\n    return ""\n')
+    said = failing(own, tools, "tests/test_security.py")
+    assert '\nAdd "menu" to MAY of tests/test_security.py, with the roles that may call it\n' in said
