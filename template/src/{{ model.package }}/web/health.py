@@ -16,7 +16,7 @@ async def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(request: Request) -> dict[str, str]:
-    """Ready once the database can be reached and has been migrated."""
+    """Whether the database can be reached, and has been migrated at least once."""
     database: Database = request.app.state.database
     try:
         database.revision()
