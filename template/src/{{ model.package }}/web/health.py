@@ -1,10 +1,14 @@
 """For the platform that runs the service; not part of the contract."""
 
+import logging
+
 import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException, Request
 
 from . import problems
 from .transaction import Database
+
+log = logging.getLogger("health")
 
 router = APIRouter(prefix="/health", include_in_schema=False)
 
@@ -21,6 +25,6 @@ def ready(request: Request) -> dict[str, str]:
     try:
         database.revision()
     except sa.exc.SQLAlchemyError as error:
-        problems.log.error("not ready: %s", getattr(error, "orig", error))
+        log.error("not ready: %s", getattr(error, "orig", error))
         raise HTTPException(503, headers={"Retry-After": problems.RETRY_AFTER}) from error
     return {"status": "ok"}
