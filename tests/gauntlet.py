@@ -46,7 +46,6 @@ MIGRATED = {
 # What is to be decided where both are shown. A pair with a conflict that is not here is a fault.
 DECIDE = {
     ("a rule of three rooms", "states for what had none"): "Both import one module more, on one line.",
-    ("a query amid a repository", "no more exports"): "A query was written right before one that leaves.",
     ("a condition of an export", "no more exports"): "A condition was written into the one that leaves.",
     ("a README of one's own", "another problem"): "Both reword the sentence that states the problem.",
     ("a summary and a log line", "an actor more"): "Both reword the sentence that says who confirms.",

@@ -31,7 +31,10 @@ def test_four_hours_at_most(world: World) -> None:
     assert wrong_fields(world.send("POST", "/bookings", bearer("guest"), body)) == ["/ends_at"]
 """
 # What any service has of web/.
-BARE = {"__init__.py", "edge.py", "guard.py", "health.py", "logs.py", "problems.py", "transaction.py"}
+BARE = {
+    *["__init__.py", "health.py", "logging.py", "middleware.py", "problems.py", "rate_limit.py", "responses.py"],
+    "transaction.py",
+}
 # Where one who has made all edits of the table at once has to decide.
 DECISIONS = {
     "a thing more": ["contract/api.txt", "src/bistro/app.py", "tests/test_security.py"],
@@ -176,6 +179,17 @@ def test_it_names_each_file_that_went(owners: Gauntlet, tmp_path: Path, capfd: p
     assert {path.name for path in (service / "src/bistro/web").iterdir()} == BARE
     left = {path.name for path in (service / "tests/features/booking").iterdir()}
     assert left == {"test_controller.py", "test_use_cases.py"}
+
+
+def test_each_file_that_can_go_is_in_the_table_of_those() -> None:
+    conditions = re.findall(
+        r"\{% if model\.(?:has\.)?(\w+) %\}([\w.]+)\{% endif %\}",
+        "\n".join(str(path) for path in (ROOT / "template").rglob("*")),
+    )
+    rare = json.loads((ROOT / "hooks/tables/rare_files.json").read_text())["service"]
+    assert {(reason, name) for reason, name in conditions if name != "clients"} == {
+        (reason, Path(path).name) for reason, paths in rare.items() for path in paths
+    }
 
 
 @pytest.mark.parametrize(
