@@ -141,6 +141,11 @@ EDITS: dict[str, Edit] = {
         ),
         ("tests/test_security.py", '    "create_table": {', '    "label_booking": {"staff"},\n    "create_table": {'),
         (
+            "tests/accept.py",
+            '    "create_table": [',
+            '    "label_booking": [("booking", {"id": ID})],\n    "create_table": [',
+        ),
+        (
             "contract/api.txt",
             "\nPOST /tables: ",
             "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  response 200\n    all: object\n"

@@ -26,6 +26,7 @@ ALWAYS = """
     contract/api.txt docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_edge.py tests/test_problems.py tests/test_security.py
     tests/world.py src/PACKAGE/web/guard.py tests/accept.py tests/databases.py tests/stale.py
+    docs/examples.md tests/examples.py
 """
 WHERE_SOMETHING_CHANGES = "src/PACKAGE/web/preconditions.py"
 WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_provider.py"
@@ -186,7 +187,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 80
-    assert lines <= 4850
+    assert lines <= 5050
 
 
 # ---- the same, however it is asked for, and without trust
