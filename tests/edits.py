@@ -192,7 +192,7 @@ EDITS: dict[str, Edit] = {
             "Guests book a table without phoning the restaurant.\n",
             "Guests book a table without phoning the restaurant. Anna and Ben keep it running; ask them first.\n",
         ),
-        ("README.md", "## Settings\n", "## Who is on call\n\nSee the list in the kitchen.\n\n## Settings\n"),
+        ("README.md", "## Debug it\n", "## Who is on call\n\nSee the list in the kitchen.\n\n## Debug it\n"),
         ("README.md", "make run     # for development: http", "make run     # on your own machine: http"),
     ],
     "prose in the docs": [

@@ -26,7 +26,7 @@ ALWAYS = """
     contract/api.txt docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_edge.py tests/test_problems.py tests/test_security.py
     tests/world.py src/PACKAGE/web/guard.py tests/accept.py tests/databases.py tests/stale.py
-    docs/examples.md tests/examples.py
+    docs/examples.md tests/examples.py AGENTS.md
 """
 WHERE_SOMETHING_CHANGES = "src/PACKAGE/web/preconditions.py"
 WHERE_SOMEBODY_LOGS_IN = "src/PACKAGE/web/identity.py tests/test_provider.py"
@@ -172,8 +172,9 @@ def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
     # Where the template lies, and which commit of it this is: any word or number may be in that.
     files[".copier-answers.yml"] = re.sub(r"(?m)^_(commit|src_path): .*\n", "", files[".copier-answers.yml"])
     for name, text in files.items():
-        # The README tells of all rooms, and these two read any contract.
-        unchosen = words if name in ["README.md", "tests/contract.py", "tests/test_security.py"] else of_the_code
+        # The first two name all modules, and the others read any contract.
+        general = ["README.md", "AGENTS.md", "tests/contract.py", "tests/test_security.py"]
+        unchosen = words if name in general else of_the_code
         assert re.findall(rf"(?i)\w*(?:{'|'.join(unchosen.split())})\w*", text) == [], name
 
 
