@@ -143,6 +143,11 @@ EDITS: dict[str, Edit] = {
         ),
         ("tests/test_security.py", '    "create_table": {', '    "label_booking": {"staff"},\n    "create_table": {'),
         (
+            "tests/accept.py",
+            '    "create_table": [',
+            '    "label_booking": [("booking", {"id": ID})],\n    "create_table": [',
+        ),
+        (
             "contract/api.txt",
             "\nPOST /tables: ",
             "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  response 200\n    all: object\n"
@@ -189,7 +194,7 @@ EDITS: dict[str, Edit] = {
             "Guests book a table without phoning the restaurant.\n",
             "Guests book a table without phoning the restaurant. Anna and Ben keep it running; ask them first.\n",
         ),
-        ("README.md", "## Settings\n", "## Who is on call\n\nSee the list in the kitchen.\n\n## Settings\n"),
+        ("README.md", "## Debug it\n", "## Who is on call\n\nSee the list in the kitchen.\n\n## Debug it\n"),
         ("README.md", "make run     # for development: http", "make run     # on your own machine: http"),
     ],
     "prose in the docs": [

@@ -37,10 +37,10 @@ BARE = {
 }
 # Where one who has made all edits of the table at once has to decide.
 DECISIONS = {
-    "a thing more": ["contract/api.txt", "src/bistro/app.py", "tests/test_security.py"],
+    "a thing more": ["src/bistro/app.py", "tests/accept.py", "tests/test_security.py"],
     "a field renamed": [],
     "a state and a move more": [],
-    "all at once": ["src/bistro/app.py", "tests/test_security.py"],
+    "all at once": ["src/bistro/app.py", "tests/accept.py", "tests/test_security.py"],
     "a better template": [],
 }
 
@@ -398,15 +398,15 @@ def test_the_walk_in_the_readme(owners: Gauntlet, tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    migration, test, commit_all = examples("sh")[0].splitlines()
+    migration, contract, test, commit_all = examples("sh")[0].splitlines()
     assert migration.split(" name=")[0] in done.stderr
     path = f"{BIN}:{clean()['PATH']}"
     before = run(service, "make", "test", PATH=path)
-    assert before.returncode != 0 and "make migration" in before.stdout
-    for line in [migration, test]:
+    assert before.returncode != 0 and "make migration" in before.stderr
+    for line in [migration, contract, test]:
         done = run(service, "sh", "-c", line, PATH=path)
         assert done.returncode == 0, done.stdout + done.stderr
     assert commit_all.startswith("git add --all && git commit")
     rules = (service / BOOKING / "service.py").read_text()
-    assert 'raise Invalid("Must be at most four hours after starts_at"' in rules and "def seat(" in rules
+    assert 'raise InvalidRequest("Must be at most four hours after starts_at"' in rules and "def seat(" in rules
     assert (service / "migrations/versions/0002_seats_and_allergies.py").exists()

@@ -1,10 +1,14 @@
 """For the platform that runs the service; not part of the contract."""
 
+import logging
+
 import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException, Request
 
 from . import problems
 from .transaction import Database
+
+log = logging.getLogger("health")
 
 router = APIRouter(prefix="/health", include_in_schema=False)
 
@@ -16,11 +20,11 @@ async def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(request: Request) -> dict[str, str]:
-    """Ready once the database can be reached and has been migrated."""
+    """Whether the database can be reached, and has been migrated at least once."""
     database: Database = request.app.state.database
     try:
         database.revision()
     except sa.exc.SQLAlchemyError as error:
-        problems.log.error("not ready: %s", getattr(error, "orig", error))
+        log.error("not ready: %s", getattr(error, "orig", error))
         raise HTTPException(503, headers={"Retry-After": problems.RETRY_AFTER}) from error
     return {"status": "ok"}

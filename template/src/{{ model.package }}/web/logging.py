@@ -20,7 +20,7 @@ class RequestId(logging.Filter):
 
 
 class Json(logging.Formatter):
-    """One JSON object per line, line breaks in messages included."""
+    """One JSON object per line: line breaks in a message are escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
