@@ -27,7 +27,7 @@ IMPORTED = [alembic, fastapi, jwt, limits, pydantic_settings, sqlalchemy, uvicor
 IGNORED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 AT_ONCE = 2
 # A mistake that makes a test wait for ever fails it.
-SECONDS = 60
+SECONDS = 20
 
 
 def run(folder: str, tests: list[str]) -> None:
