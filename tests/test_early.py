@@ -101,6 +101,98 @@ def test_a_stale_contract(own: Path, tools: Path) -> None:
     assert git(own, "diff", "--stat", "contract").count("|") == 1
 
 
+# ---- a field by hand, and what is made of it
+
+FIELD = ("    note: str | None\n    reason", "    note: str | None\n    allergies: str | None\n    reason")
+SENT = '    allergies: Text | None = Field(default=None, examples=["Nuts"])\n'
+
+
+def with_a_field(service: Path, tools: Path) -> None:
+    """As an owner adds one: no line of docs/ or contract/ is written by hand."""
+    change(service / FEATURES / "booking/model.py", *MODELS["a column"])
+    schemas = service / FEATURES / "booking/schemas.py"
+    change(schemas, "    party_size: Integer = Field(", SENT + "    party_size: Integer = Field(")
+    for name in ["BookingOut", "OwnBookingOut"]:
+        head, out = schemas.read_text().split(f"\nclass {name}(", 1)
+        schemas.write_text(f"{head}\nclass {name}({out.replace(*FIELD, 1)}")
+    assert make(service, tools, "contract") == [MIGRATION]
+    done = run(service, tools / "python", "-m", "tests.migration", "allergies", **ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+
+
+@DATABASES
+def test_a_field_by_hand(name: str, tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
+    service = owned(tell(name), tmp_path / "bistro")
+    with_a_field(service, tools)
+    (line,) = make(service, tools)
+    assert line.startswith("contract/api.txt is not what is served (changes: ") and line.endswith("make contract")
+
+    said = make(service, tools, "contract")
+
+    assert "    + allergies: text | null" in said
+    files = git(service, "diff", "--numstat", "docs", "contract").splitlines()
+    added = {path: (int(new), int(gone)) for new, gone, path in map(str.split, files)}
+    assert added == {"contract/api.txt": (7, 0), "docs/examples.md": (7, 0)}
+    examples = (service / "docs/examples.md").read_text()
+    # What was sent comes back; of rows that are there, none has a value.
+    assert examples.count('"allergies": "Nuts"') == 2 and examples.count('"allergies": null') == 5
+    assert run(service, tools / "python", "-m", "tests.stale", **ENVIRONMENT).stderr == ""
+    done = run(service, tools / "pytest", "--quiet", "-p", "no:cacheprovider", "tests/test_docs.py", **ENVIRONMENT)
+    assert done.returncode == 0, done.stdout
+
+
+EXAMPLES = {
+    "a name less": (
+        '      "name": "First name",\n      "seats": 1',
+        '      "seats": 1',
+        "response.items[] lacks name",
+    ),
+    "a name more": ('  "party_size": 1,\n  "note"', '  "size": 1,\n  "party_size": 1,\n  "note"', "request has size"),
+    "another path": ("POST /tables\n", "POST /table\n", "request is POST /tables, not POST /table"),
+    "another role": ("<token of staff>", "<token of cook>", "<token of staff>"),
+    "another status": ("Response 204", "Response 200", "response is 204, not 200"),
+    "a use case less": ("## Staff adds table\n", "## Staff brings table\n", "Staff adds table: no example, and 1 more"),
+}
+
+
+@pytest.mark.parametrize("edit", EXAMPLES)
+def test_stale_examples(own: Path, tools: Path, edit: str) -> None:
+    path = own / "docs/examples.md"
+    before, (old, new, said) = path.read_text(), EXAMPLES[edit]
+    change(path, old, new)
+    (line,) = make(own, tools)
+    assert line.startswith("docs/examples.md is not what is served (") and line.endswith("Run: make contract")
+    assert said in line
+    assert said.split(", and")[0] in failing(own, tools, "tests/test_docs.py")
+    make(own, tools, "contract")
+    # A value that was not there comes from a row of the tests.
+    assert path.read_text().replace('"000000"', '"First name"') == before
+
+
+def test_values_of_ones_own_stay(own: Path, tools: Path) -> None:
+    path = own / "docs/examples.md"
+    path.write_text(path.read_text().replace('"First note"', '"By the window"'))
+    before = path.read_text()
+    assert make(own, tools, "contract") == []
+    assert path.read_text() == before
+
+
+def test_an_endpoint_by_hand(own: Path, tools: Path) -> None:
+    """Its example is made of the response, as soon as the rows are there that it needs."""
+    controller = own / FEATURES / "table/controller.py"
+    text = '@router.get("/tables/{id}/label", summary="The label")\ndef label_table(id: UUID) -> dict[str, str]:\n'
+    text += '    return {"label": str(id)}\n'
+    controller.write_text(f"{controller.read_text()}\n\n{text}")
+    make(own, tools, "contract")
+    example = (own / "docs/examples.md").read_text().split("## The label\n")[1].split("\n## ")[0]
+    assert "GET /tables/01980000-0000-7000-8000-000000000001/label\n" in example
+    assert '"label": "01980000-0000-7000-8000-000000000001"' in example
+    change(controller, '    return {"label"', '    raise errors.TableNotFound\n    return {"label"')
+    change(controller, "from . import ", "from . import errors, ")
+    (line,) = make(own, tools, "contract")
+    assert line.endswith("Add the rows that it needs to GIVEN of tests/accept.py: label_table")
+
+
 # ---- a conflict
 
 CONFLICT = "<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n"
@@ -115,12 +207,13 @@ def test_a_conflict(own: Path, tools: Path, file: str) -> None:
     ]
 
 
-def test_a_conflict_in_what_is_derived(own: Path, tools: Path) -> None:
-    path = own / "contract/api.txt"
+@pytest.mark.parametrize("file", ["contract/api.txt", "docs/examples.md"])
+def test_a_conflict_in_what_is_derived(own: Path, tools: Path, file: str) -> None:
+    path = own / file
     before = path.read_text()
     path.write_text(before.replace("\nPOST /tables", f"\n{CONFLICT}POST /tables"))
     (line,) = make(own, tools)
-    assert line.startswith("contract/api.txt is not what is served") and line.endswith("make contract")
+    assert line.startswith(f"{file} is not what is served") and line.endswith("make contract")
     make(own, tools, "contract")
     assert path.read_text() == before
 

@@ -104,7 +104,7 @@ def _payloads(parts: Json, operation: Json) -> Iterator[tuple[str, Json]]:
         yield "body", content["schema"]
     for status in sorted(status for status in operation["responses"] if status < "400"):
         contents = operation["responses"][status].get("content", {}).values()
-        schemas = [_plain(parts, content.get("schema", {})) for content in contents]
+        schemas = [plain(parts, content.get("schema", {})) for content in contents]
         schema = schemas[0] if schemas else {"properties": {}}
         if schema.get("properties", {}).keys() == {"items", "next"}:
             yield f"response {status}, a page of", schema["properties"]["items"]["items"]
@@ -114,18 +114,18 @@ def _payloads(parts: Json, operation: Json) -> Iterator[tuple[str, Json]]:
             yield f"response {status}{', text/csv' if 'x-columns' in schema else ''}", schema
 
 
-def _plain(parts: Json, schema: Json) -> Json:
+def plain(parts: Json, schema: Json) -> Json:
     """With what it refers to, and with what it is where it is not null."""
     if "$ref" in schema:
         schema = parts[schema["$ref"].split("/")[-1]] | schema
     choices = schema.get("anyOf", [])
     some = [choice for choice in choices if choice.get("type") != "null"]
-    return _plain(parts, some[0]) | {"null": len(choices) > 1} | schema if len(some) == 1 else schema
+    return plain(parts, some[0]) | {"null": len(choices) > 1} | schema if len(some) == 1 else schema
 
 
 def _fields(parts: Json, schema: Json, name: str = "") -> Iterator[str]:
     """`room?.name` is the name of a room that may be null."""
-    schema = _plain(parts, schema)
+    schema = plain(parts, schema)
     inside = name if name.endswith("?") or not schema.get("null") else f"{name}?"
     if "properties" in schema and name.count(".") < 4:
         for key, field in schema["properties"].items():
