@@ -15,6 +15,8 @@ TITLES = [FIELD, "A rule", "An endpoint", "A query with a join", HOLD, MAIL, "A 
 # Where no thing refers to another.
 OF_ONE_THING = [title for title in TITLES if title not in [HOLD, "A query with a join"]]
 
+LISTS = ["tests/test_problems.py", "tests/test_security.py"]
+
 # When a task runs, and when not: `seen` is what others see of the booking meanwhile.
 TASKS = """\
 import pytest
@@ -110,7 +112,8 @@ def test_each_alone(own: Path, tools: Path, title: str) -> None:
     assert (check := run(own, tools / "ruff", "check", "--quiet")).returncode == 0, check.stdout
     assert (layers := run(own, tools / "lint-imports", **ENVIRONMENT)).returncode == 0, layers.stdout
     changed = git(own, "status", "--porcelain", "--untracked-files=all", "tests").split()
-    tests = [path for path in changed if re.search(r"/test_\w+\.py$", path)]
+    # `LISTS` name all errors and endpoints that there are.
+    tests = {*(path for path in changed if re.search(r"/test_\w+\.py$", path)), *LISTS}
     done = run(own, tools / "pytest", "--quiet", "-p", "no:cacheprovider", *tests, **ENVIRONMENT)
     assert done.returncode == 0, done.stdout
 
