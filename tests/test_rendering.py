@@ -19,7 +19,7 @@ ALWAYS = """
     .copier-answers.yml .env.example .gitignore Makefile README.md pyproject.toml docs/use-cases.md
     .dockerignore .github/workflows/ci.yml .pre-commit-config.yaml Dockerfile renovate.json
     migrations/env.py migrations/script.py.mako migrations/versions/0001_first.py
-    src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
+    src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/clock.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
     src/PACKAGE/settings.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
     src/PACKAGE/database/base.py src/PACKAGE/database/engine.py src/PACKAGE/database/repository.py
     src/PACKAGE/database/transaction.py src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py

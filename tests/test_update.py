@@ -408,5 +408,5 @@ def test_the_walk_in_the_readme(owners: Gauntlet, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     assert commit_all.startswith("git add --all && git commit")
     rules = (service / BOOKING / "service.py").read_text()
-    assert 'raise Invalid("Must be at most four hours after starts_at"' in rules and "def seat(" in rules
+    assert 'raise InvalidRequest("Must be at most four hours after starts_at"' in rules and "def seat(" in rules
     assert (service / "migrations/versions/0002_seats_and_allergies.py").exists()
