@@ -144,7 +144,7 @@ def _asked(world: Any) -> Iterator[tuple[str, list[str]]]:
 def _values(world: Any, operation: str, names: list[str]) -> tuple[dict[str, str], str]:
     """What the row in the middle has, and the table that it is in."""
     tests: Any = importlib.import_module("tests.world")
-    _, path = tests.operations(world.client)[operation]
+    path = tests.operations(world.client)[operation].path
     plural = path.removesuffix(".csv").removesuffix("/counts").removeprefix("/me").split("/")[1].replace("-", "_")
     table = tests.Entity.metadata.tables[plural]
     query = sa.select(table).order_by(table.c.id).offset(ROWS // 2).limit(1)
@@ -171,7 +171,7 @@ def test_what_is_looked_up_is_never_searched_for_in_the_whole_table(world: Any) 
             ends.setdefault(field, {})[name] = values[name]
         all_rows = operation.startswith("export") and "_own" not in operation
         for query in [*([] if all_rows else [{}]), *ends.values(), *([values] if len(ends) > 1 else [])]:
-            _, path = tests.operations(world.client)[operation]
+            path = tests.operations(world.client)[operation].path
             with _statements() as sent:
                 if "{" in path:
                     answer = world.client.get(path.split("{")[0] + values[names[0]])

@@ -15,7 +15,6 @@ import sys
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from bistro.app import create_app
 from bistro.database.engine import create_engine
 from bistro.features.booking.model import Booking
 from bistro.features.table.model import Table
@@ -27,10 +26,8 @@ from bistro.cli import run_migrate
 from bistro.settings import read_settings
 settings = read_settings(environment="development")
 run_migrate(settings)
-app = create_app(settings)
-world = World(app, None)
+world = World(settings.database_url, None)
 world.make_booking(party_size=12, note="stays")
-app.state.database.close()
 world.engine.dispose()
 """
 MIGRATE = """

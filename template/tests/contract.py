@@ -79,15 +79,17 @@ def described(openapi: Json) -> str:
     parts, lines = openapi["components"]["schemas"], []
     operations = [(path, *one) for path, methods in openapi["paths"].items() for one in methods.items()]
     for path, method, operation in operations:
-        schemes = operation.get("security", [])
-        who = ", ".join(name for scheme in schemes for names in scheme.values() for name in names)
-        who = who or ("anyone logged in" if schemes else "anyone")
+        who = ", ".join(roles(operation)) or ("anyone logged in" if "security" in operation else "anyone")
         lines += ["", f"{method.upper()} {path}: {operation['summary']}", f"  for {who}"]
         for title, schema in _payloads(parts, operation):
             lines += [f"  {title}", *(f"    {line}" for line in _fields(parts, schema))]
         errors = sorted(status for status in operation["responses"] if status >= "400")
         lines.append(f"  errors {', '.join(errors) or 'none'}")
     return "\n".join(lines) + "\n"
+
+
+def roles(operation: Json) -> list[str]:
+    return [name for scheme in operation.get("security", []) for names in scheme.values() for name in names]
 
 
 def _accepted() -> str:

@@ -1,28 +1,18 @@
-"""The examples of docs/examples.md work as they stand there."""
+"""docs/examples.md shows what is served: all but the values, which are examples."""
+
+import difflib
 
 import pytest
-from fastapi.testclient import TestClient
 
-from tests import examples
-from tests.accept import send
-from tests.world import World, contract
+from tests.examples import FILE, outlines, written
+from tests.world import World
 
 
-def test_each_use_case_has_its_example(edge: TestClient) -> None:
-    if faults := examples.faults(contract(edge)):
-        pytest.fail("\n".join([*faults, "Run: make contract"]), pytrace=False)
-
-
-@pytest.mark.parametrize("summary", examples.read())
-def test_an_example(world: World, summary: str) -> None:
-    names = {summary: name for summary, name, _ in examples.served(contract(world.client))}
-    example = examples.read()[summary]
-
-    response = send(world, names[summary], example)
-
-    assert response.status_code == example.status
-    if isinstance(example.response, str):
-        assert response.text.startswith(example.response)
-    elif example.response is not None:
-        found = list(examples.differences("response", example.response, response.json()))
-        assert found == [], f"docs/examples.md, {summary}"
+def test_docs(world: World) -> None:
+    documented, served = outlines(FILE.read_text("utf-8")), outlines(written(world))
+    lines: list[str] = []
+    for heading in documented | served:
+        old, new = documented.get(heading, []), served.get(heading, [])
+        lines += difflib.unified_diff(old, new, f"docs/examples.md, {heading}", "served", n=99, lineterm="")
+    if lines:
+        pytest.fail("\n".join([*lines, "Run: make contract"]), pytrace=False)

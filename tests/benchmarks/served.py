@@ -158,12 +158,13 @@ FILL = """
 import datetime as dt
 import sys
 import sqlalchemy as sa
+from bookings.cli import run_migrate
 from bookings.database.engine import create_engine
 from bookings.features.booking.model import Booking
-from tests.world import make_app
+from bookings.settings import read_settings
 
 row = {"guest": "Ann", "starts_at": dt.datetime(2099, 1, 31, 11, tzinfo=dt.UTC), "party_size": 4}
-make_app(sys.argv[1], migrated=True)
+run_migrate(read_settings(environment="development", database_url=sys.argv[1]))
 with create_engine(sys.argv[1]).begin() as connection:
     connection.execute(sa.insert(Booking), [{**row, "note": "At the window, please."}] * int(sys.argv[2]))
 """
