@@ -25,7 +25,7 @@ ALWAYS = """
     src/PACKAGE/database/transaction.py src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
     src/PACKAGE/web/logging.py src/PACKAGE/web/middleware.py src/PACKAGE/web/problems.py src/PACKAGE/web/rate_limit.py
     src/PACKAGE/web/responses.py src/PACKAGE/web/transaction.py
-    contract/api.txt docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
+    contract/api.txt docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_middleware.py tests/test_problems.py tests/test_security.py
     tests/world.py tests/accept.py tests/databases.py tests/stale.py docs/examples.md tests/examples.py AGENTS.md
 """
@@ -192,8 +192,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 80
-    assert lines <= 4840
+    assert len(files) <= 84
+    assert lines <= 4900
 
 
 # ---- the same, however it is asked for, and without trust
