@@ -6,23 +6,19 @@ Starting Python and importing FastAPI and SQLAlchemy takes longer than a test; h
 writes is in out.txt of its folder. On stdout, as JSON: the status of each job, negative where a signal ended it.
 """
 
+import importlib
 import json
 import os
 import signal
 import sys
 
-import alembic.command
-import fastapi.testclient
-import jwt
-import limits.aio.strategies
-import pydantic_settings
 import pytest
-import sqlalchemy.dialects.postgresql
-import sqlalchemy.dialects.sqlite
-import uvicorn
 
-# psycopg is not here: services on SQLite do not have it.
-IMPORTED = [alembic, fastapi, jwt, limits, pydantic_settings, sqlalchemy, uvicorn]
+# Not psycopg: services on SQLite do not have it.
+MODULES = """
+    alembic.command fastapi.testclient jwt limits.aio.strategies pydantic_settings sqlalchemy.dialects.postgresql
+    sqlalchemy.dialects.sqlite uvicorn
+"""
 # pytest warns of what it can no longer rewrite, and a service makes errors of warnings.
 IGNORED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 AT_ONCE = 2
@@ -44,6 +40,8 @@ def run(folder: str, tests: list[str]) -> None:
 
 
 def main() -> None:
+    for module in MODULES.split():
+        importlib.import_module(module)
     jobs = json.load(sys.stdin)
     statuses: list[int] = [0] * len(jobs)
     running: dict[int, int] = {}
