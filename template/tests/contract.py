@@ -79,7 +79,7 @@ def described(openapi: Json) -> str:
     parts, lines = openapi["components"]["schemas"], []
     operations = [(path, *one) for path, methods in openapi["paths"].items() for one in methods.items()]
     for path, method, operation in operations:
-        who = ", ".join(roles(operation)) or ("anyone logged in" if "security" in operation else "anyone")
+        who = ", ".join(callers(operation)) or ("anyone logged in" if "security" in operation else "anyone")
         lines += ["", f"{method.upper()} {path}: {operation['summary']}", f"  for {who}"]
         for title, schema in _payloads(parts, operation):
             lines += [f"  {title}", *(f"    {line}" for line in _fields(parts, schema))]
@@ -88,7 +88,7 @@ def described(openapi: Json) -> str:
     return "\n".join(lines) + "\n"
 
 
-def roles(operation: Json) -> list[str]:
+def callers(operation: Json) -> list[str]:
     return [name for scheme in operation.get("security", []) for names in scheme.values() for name in names]
 
 
