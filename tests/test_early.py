@@ -192,7 +192,7 @@ def test_an_endpoint_by_hand(own: Path, tools: Path) -> None:
     change(controller, '    return {"label"', '    raise errors.TableNotFound\n    return {"label"')
     change(controller, "from . import ", "from . import errors, ")
     (line,) = make(own, tools, "contract")
-    assert line.endswith("Add the rows that it needs to GIVEN of tests/examples.py: label_table")
+    assert line.endswith("Add the rows that it needs to ROWS of tests/examples.py: label_table")
 
 
 # ---- a conflict

@@ -98,10 +98,10 @@ def _accepted() -> str:
 
 def _payloads(parts: Json, operation: Json) -> Iterator[tuple[str, Json]]:
     for place in ["path", "query"]:
-        given = [one for one in operation.get("parameters", []) if one["in"] == place and one["name"] != "id"]
-        fields = {one["name"]: {**one["schema"], "null": False} for one in given}
+        found = [one for one in operation.get("parameters", []) if one["in"] == place and one["name"] != "id"]
+        fields = {one["name"]: {**one["schema"], "null": False} for one in found}
         if fields:
-            yield place, {"properties": fields, "required": [one["name"] for one in given if one["required"]]}
+            yield place, {"properties": fields, "required": [one["name"] for one in found if one["required"]]}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         yield "body", content["schema"]
     for status in sorted(status for status in operation["responses"] if status < "400"):
