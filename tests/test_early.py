@@ -54,7 +54,7 @@ DATABASES = pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
 MODELS = {
     "a column": ("    note: orm", "    allergies: orm.Mapped[str | None]\n    note: orm"),
     "a bound": ('"party_size").between(1, 12)', '"party_size").between(1, 20)'),
-    "a choice": ('"declined", "cancelled"]', '"declined", "cancelled", "seated"]'),
+    "a choice": ('    CANCELLED = "cancelled"\n', '    CANCELLED = "cancelled"\n    SEATED = "seated"\n'),
     "an index": ('        sa.Index("ix_bookings_owner_id", "owner", "id"),\n', ""),
     "what a reference does": ('ondelete="RESTRICT"', 'ondelete="CASCADE"'),
     "what is unique": (
