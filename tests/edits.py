@@ -143,7 +143,7 @@ EDITS: dict[str, Edit] = {
         ),
         ("tests/test_security.py", '    "create_table": {', '    "label_booking": {"staff"},\n    "create_table": {'),
         (
-            "tests/accept.py",
+            "tests/examples.py",
             '    "create_table": [',
             '    "label_booking": [("booking", {"id": ID})],\n    "create_table": [',
         ),

@@ -56,6 +56,7 @@ GET /me/bookings: Guest lists own bookings
     cursor?: uuid
     status?: "requested" | "confirmed" | "declined" | "cancelled"
   response 200, a page of
+    id: uuid
     table.name: text
     starts_at: datetime
     party_size: integer
@@ -122,12 +123,11 @@ SERVED = {
         "    + errors 404, 413, 422\n      breaks clients: another status, or another form\n",
     ),
     "a field shown no more": (
-        "features/booking/schemas.py",
-        "    reason: str | None\n",
-        "",
-        # What owners see has a class of its own.
-        "POST /bookings response\nGET /bookings response\n"
-        "POST /bookings/{id}/confirm response\nPOST /bookings/{id}/decline response\n    - reason: ",
+        "features/table/schemas.py",
+        "    seats: int\n\n\nclass TablePage",
+        "\n\nclass TablePage",
+        # Equal changes together, and not the response with a class of its own.
+        "GET /tables response\nPATCH /tables/{id} response\n    - seats: integer\n",
     ),
     "a field sent no more": (
         "features/booking/schemas.py",

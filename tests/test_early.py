@@ -54,7 +54,7 @@ DATABASES = pytest.mark.parametrize("name", ["bistro", "bistro_postgresql"])
 MODELS = {
     "a column": ("    note: orm", "    allergies: orm.Mapped[str | None]\n    note: orm"),
     "a bound": ('"party_size").between(1, 12)', '"party_size").between(1, 20)'),
-    "a choice": ('"declined", "cancelled"]', '"declined", "cancelled", "seated"]'),
+    "a choice": ('    CANCELLED = "cancelled"\n', '    CANCELLED = "cancelled"\n    SEATED = "seated"\n'),
     "an index": ('        sa.Index("ix_bookings_owner_id", "owner", "id"),\n', ""),
     "what a reference does": ('ondelete="RESTRICT"', 'ondelete="CASCADE"'),
     "what is unique": (
@@ -192,7 +192,7 @@ def test_an_endpoint_by_hand(own: Path, tools: Path) -> None:
     change(controller, '    return {"label"', '    raise errors.TableNotFound\n    return {"label"')
     change(controller, "from . import ", "from . import errors, ")
     (line,) = make(own, tools, "contract")
-    assert line.endswith("Add the rows that it needs to GIVEN of tests/examples.py: label_table")
+    assert line.endswith("Add the rows that it needs to ROWS of tests/examples.py: label_table")
 
 
 # ---- a conflict

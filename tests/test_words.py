@@ -5,38 +5,38 @@ import re
 import pytest
 from stories import Story
 
-# Of each, what to write instead.
+# Of each, what to write instead. A word of them may be right in another sense: the test knows none of these.
 DIALECT = {
     r"answer(ed|ing)?": "response, respond",
-    r"answers (?!in|that|to these)": "responses",
-    r"shown?|shows": "has, response has",
-    r"tells?|told": "says, has",
-    r"kept": "stored, unchanged",
-    r"given": "values, parameters",
+    "answers": "responses",
+    "shown": "is in the response",
+    "told": "says, has",
+    "kept": "stored, unchanged",
+    "given": "values, parameters",
     r"judge[ds]?": "check",
     r"heed(s|ed)?": "use, support",
-    r"a no": "error",
-    r"edges?": "middleware, limit",
+    "a no": "error",
+    "edges?": "middleware, limit",
     r"guard(s|ed)?": "check, dependency",
-    r"laid": "stored",
+    "laid": "stored",
     r"refusals?": "error",
-    r"whoever|nobody": "callers that, no other transaction",
-    r"rooms?": "module",
-    r"heard": "received",
+    "moves?": "transition",
+    "heard": "received",
 }
-# What the words are about in these: the answers of the interview.
-ANSWERS = re.compile(r"copier|the answers|your answers|new answers|former answers|answers first|answers cannot", re.I)
+# The answers of the interview are what they are called.
+ANSWERS = re.compile(r"copier|(the|your|new|former) answers|to change an answer", re.IGNORECASE)
 
 
 def words_of(story: Story) -> set[str]:
-    """The user's own words, which may be any."""
-    return set(re.findall(r"[a-z]+", " ".join(map(str, story.answers.values())).lower()))
+    """The user's own words, which may be any: a verb as `moves` becomes a path and a method `move`."""
+    words = set(re.findall(r"[a-z]+", " ".join(map(str, story.answers.values())).lower()))
+    return words | {word.removesuffix("s") for word in words}
 
 
 @pytest.mark.parametrize("word", DIALECT)
 def test_no_word_of_a_dialect(story: Story, word: str) -> None:
     own, found = words_of(story), []
-    pattern = re.compile(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])", re.I)
+    pattern = re.compile(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])", re.IGNORECASE)
     for name, text in story.files().items():
         for number, line in enumerate(text.splitlines(), 1):
             match = pattern.search(line)

@@ -79,7 +79,7 @@ def described(openapi: Json) -> str:
     parts, lines = openapi["components"]["schemas"], []
     operations = [(path, *one) for path, methods in openapi["paths"].items() for one in methods.items()]
     for path, method, operation in operations:
-        who = ", ".join(roles(operation)) or ("anyone logged in" if "security" in operation else "anyone")
+        who = ", ".join(callers(operation)) or ("anyone logged in" if "security" in operation else "anyone")
         lines += ["", f"{method.upper()} {path}: {operation['summary']}", f"  for {who}"]
         for title, schema in _payloads(parts, operation):
             lines += [f"  {title}", *(f"    {line}" for line in _fields(parts, schema))]
@@ -88,7 +88,7 @@ def described(openapi: Json) -> str:
     return "\n".join(lines) + "\n"
 
 
-def roles(operation: Json) -> list[str]:
+def callers(operation: Json) -> list[str]:
     return [name for scheme in operation.get("security", []) for names in scheme.values() for name in names]
 
 
@@ -98,10 +98,10 @@ def _accepted() -> str:
 
 def _payloads(parts: Json, operation: Json) -> Iterator[tuple[str, Json]]:
     for place in ["path", "query"]:
-        given = [one for one in operation.get("parameters", []) if one["in"] == place and one["name"] != "id"]
-        fields = {one["name"]: {**one["schema"], "null": False} for one in given}
+        found = [one for one in operation.get("parameters", []) if one["in"] == place and one["name"] != "id"]
+        fields = {one["name"]: {**one["schema"], "null": False} for one in found}
         if fields:
-            yield place, {"properties": fields, "required": [one["name"] for one in given if one["required"]]}
+            yield place, {"properties": fields, "required": [one["name"] for one in found if one["required"]]}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         yield "body", content["schema"]
     for status in sorted(status for status in operation["responses"] if status < "400"):
