@@ -412,7 +412,7 @@ BETTER: Edit = [
     (FEATURE + "schemas.py.jinja", "in requests and responses.", "of requests and responses."),
     (FEATURE + "errors.py.jinja", "What can go wrong with", "What can be wrong with"),
     (SRC + "web/problems.py.jinja", 'RETRY_AFTER = "5"', 'RETRY_AFTER = "3"'),
-    (SRC + "web/transaction.py", "It never waits for a writer.", "It does not wait for a writer."),
+    (SRC + "web/transaction.py.jinja", "Writers do not block it.", "No writer blocks it."),
     (SRC + "database/repository.py.jinja", "class Repository", "# Each feature has one of these.\nclass Repository"),
     (SRC + "app.py.jinja", '"""The application: settings,', '"""The application with its settings,'),
     (SRC + "settings.py.jinja", '"""The environment, read once', '"""The environment, read at the start'),

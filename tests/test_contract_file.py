@@ -243,10 +243,10 @@ class Edited:
 
 
 @pytest.mark.parametrize(("text", "mark"), CASES)
-def test_mark(edge, monkeypatch, text, mark):
+def test_mark(client, monkeypatch, text, mark):
     monkeypatch.setattr(contract, "FILE", Edited(text))
     with pytest.raises(pytest.fail.Exception) as failed:
-        test_contract.test_contract(edge)
+        test_contract.test_contract(client)
     report = str(failed.value)
     assert ("breaks clients" in report, "fine for clients" in report) == (mark == "breaks", mark == "fine"), report
 """
