@@ -134,12 +134,12 @@ EDITS: dict[str, Edit] = {
         ),
         (
             BOOKING + "service.py",
-            "\n    def decline(self",
+            "\n    def cancel_own(self",
             "\n    def label(self, id: UUID) -> str:\n"
             '        """What stands on the table."""\n'
             "        row = self._repository.lock(id, None)\n"
             "        return f\"Reserved ({row['status']})\"\n\n"
-            "    def decline(self",
+            "    def cancel_own(self",
         ),
         ("tests/test_security.py", '    "create_table": {', '    "label_booking": {"staff"},\n    "create_table": {'),
         (
@@ -208,9 +208,8 @@ EDITS: dict[str, Edit] = {
         (BOOKING + "controller.py", 'summary="Staff confirms booking"', 'summary="Staff promises a table"'),
         (
             BOOKING + "controller.py",
-            "        result = service.BookingService(tx).create(body, caller.name)\n",
-            "        result = service.BookingService(tx).create(body, caller.name)\n"
-            '        log.info("%s asks for a table", caller.name)\n',
+            "as tx:\n        key = ",
+            'as tx:\n        log.info("%s asks for a table", caller.name)\n        key = ',
         ),
         (
             BOOKING + "controller.py",
@@ -297,10 +296,10 @@ EDITS: dict[str, Edit] = {
         (
             "Makefile",
             "\nmigrate: setup",
-            "\nfixtures: setup ## tables to play with\n\t@$(BIN)/python scripts/fixtures.py\n\nmigrate: setup",
+            "\nfixtures: setup ## tables to play with\n\t@$(BIN)/python tests/fixtures.py\n\nmigrate: setup",
         ),
         ("Makefile", " migration migrate\n", " migration fixtures migrate\n"),
-        ("scripts/fixtures.py", None, '"""Tables to play with."""\n'),
+        ("tests/fixtures.py", None, '"""Tables to play with."""\n'),
     ],
 }
 
