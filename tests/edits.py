@@ -87,8 +87,8 @@ EDITS: dict[str, Edit] = {
         ),
         (
             BOOKING + "service.py",
-            "from uuid import UUID\n\nfrom ...database.base",
-            "import logging\nfrom uuid import UUID\n\nfrom ...database.base",
+            "from uuid import UUID\n\nfrom ...clock",
+            "import logging\nfrom uuid import UUID\n\nfrom ...clock",
         ),
         (
             BOOKING + "service.py",
@@ -268,8 +268,8 @@ EDITS: dict[str, Edit] = {
         ),
         (
             "src/bistro/app.py",
-            "    features.include_router(table_router)\n",
-            "    features.include_router(table_router)\n    features.include_router(menu_router)\n",
+            "    app.include_router(table_router, dependencies=limits)\n",
+            "    app.include_router(table_router, dependencies=limits)\n    app.include_router(menu_router)\n",
         ),
     ],
     "a description of a field": [
@@ -415,7 +415,7 @@ BETTER: Edit = [
     (SRC + "web/transaction.py.jinja", "Writers do not block it.", "No writer blocks it."),
     (SRC + "database/repository.py.jinja", "class Repository", "# Each feature has one of these.\nclass Repository"),
     (SRC + "app.py.jinja", '"""The application: settings,', '"""The application with its settings,'),
-    (SRC + "settings.py.jinja", '"""The environment, read once', '"""The environment, read at the start'),
+    (SRC + "settings.py.jinja", '"""Settings from environment', '"""The settings: environment'),
     ("Makefile.jinja", "## serve for development, with /docs", "## serve for development; /docs explains it"),
     ("README.md.jinja", "It is your code; edit any of it.", "It is your code: edit all of it."),
     ("pyproject.toml.jinja", "sqlalchemy>=2.1,<2.2", "sqlalchemy>=2.1.1,<2.2"),

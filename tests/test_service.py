@@ -476,7 +476,7 @@ def test_settings_of_one_that_runs_are_not_for_tests(own: Path, tools: Path) -> 
 def test_the_contract_says_what_headers_do(tell: Callable[[str], Story], tools: Path) -> None:
     paths = contract_of(tell("shop"), tools)["paths"]
     once = "A repeat with the same `Idempotency-Key` and body gets the first response, and does nothing."
-    version = "With `If-Match`, changes only the version of that ETag."
+    version = "With `If-Match`, responds with 412 unless the ETag is the current one."
 
     assert paths["/products"]["post"]["description"] == once
     assert paths["/me/products/{id}/publish"]["post"]["description"] == f"{version} {once}"
