@@ -232,6 +232,7 @@ STAKES = {
             ("use_cases", "guest cancels own booking", "guest cancels booking"),
             ("outputs", "guest lists own bookings: id, table.name, starts_at, party_size, status\n", ""),
             ("outputs", "table.name, owner, starts_at", "table.name, starts_at"),
+            ("outputs", "id, owner, phone", "id, phone"),
         ),
         ["What booking.owner held will be lost", "make migration"],
         ["another type"],
