@@ -344,11 +344,13 @@ CHANGES: dict[str, Callable[[Answers], Answers]] = {
         ("data", "  note: text ..500 optional\n", ""),
         ("use_cases", "party_size, note, phone once", "party_size, phone once"),
         ("use_cases", "with note, phone", "with phone"),
+        ("outputs", "party_size, note, status", "party_size, status"),
     ),
     "a field renamed": answers(
         ("data", "  note: text", "  wish: text"),
         ("use_cases", "party_size, note, phone once", "party_size, wish, phone once"),
         ("use_cases", "with note, phone", "with wish, phone"),
+        ("outputs", "party_size, note, status", "party_size, wish, status"),
     ),
     "a state and a move more": answers(
         ("data", STATES, STATES + " | seated"),

@@ -340,7 +340,7 @@ def test_the_contract_of_bistro_follows_from_its_answers(bistro: Story, tools: P
         "POST /bookings/{id}/decline": ("reason", f"200 {BOOKING}"),
         "GET /bookings": (
             "?limit ?cursor ?table ?status ?starts_at_from ?starts_at_to",
-            "200 items*([id* owner* phone* table*(name*) starts_at* party_size* status*]) next*",
+            "200 items*([id* owner* phone* table*(name*) starts_at* party_size* note* status*]) next*",
         ),
         "POST /tables": ("name* seats*", f"201 {TABLE}"),
         "PATCH /tables/{id}": ("name seats", f"200 {TABLE}"),
