@@ -416,7 +416,7 @@ BETTER: Edit = [
     (SRC + "web/transaction.py.jinja", "Writers do not block it.", "No writer blocks it."),
     (SRC + "database/repository.py.jinja", "class Repository", "# Each feature has one of these.\nclass Repository"),
     (SRC + "app.py.jinja", '"""The application: settings,', '"""The application with its settings,'),
-    (SRC + "settings.py.jinja", '"""Settings from environment', '"""All settings from environment'),
+    (SRC + "settings.py.jinja", '"""Settings from environment', '"""The settings: environment'),
     ("Makefile.jinja", "## serve for development, with /docs", "## serve for development; /docs explains it"),
     ("README.md.jinja", "It is your code; edit any of it.", "It is your code: edit all of it."),
     ("pyproject.toml.jinja", "sqlalchemy>=2.1,<2.2", "sqlalchemy>=2.1.1,<2.2"),

@@ -71,4 +71,4 @@ def test_redis_needs_its_package(bistro: Story, tools: Path, tmp_path: Path) -> 
     service = Service(bistro, tools, log, settings, first=without)
     with pytest.raises(AssertionError):
         service.start()
-    assert "RATE_LIMIT_STORAGE: Redis needs a package more: uv sync --extra redis." in log.read_text()
+    assert "RATE_LIMIT_STORAGE: Redis needs another package: uv sync --extra redis." in log.read_text()

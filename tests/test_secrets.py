@@ -24,7 +24,7 @@ IN_PATH = "s3cr3t-in-a-path"
 
 # Where each story keeps secrets, and what may show them.
 KEPT = {
-    "bistro": ("bookings", ["phone"], []),
+    "bistro": ("bookings", ["phone"], ["GET /bookings"]),
     "helpdesk": ("notes", ["text"], ["GET /notes"]),
     "parcels": ("parcels", ["to_name", "to_address"], []),
 }

@@ -233,6 +233,7 @@ STAKES = {
             ("outputs", "guest lists own bookings: id, table.name, starts_at, party_size, status\n", ""),
             ("outputs", "id, owner, phone", "id, phone"),
             ("outputs", "table.name, owner, starts_at", "table.name, starts_at"),
+            ("outputs", "id, owner, phone", "id, phone"),
         ),
         ["What booking.owner held will be lost", "make migration"],
         ["another type"],
