@@ -231,7 +231,6 @@ STAKES = {
             ("use_cases", "guest changes own booking with note, phone\n", ""),
             ("use_cases", "guest cancels own booking", "guest cancels booking"),
             ("outputs", "guest lists own bookings: id, table.name, starts_at, party_size, status\n", ""),
-            ("outputs", "id, owner, phone", "id, phone"),
             ("outputs", "table.name, owner, starts_at", "table.name, starts_at"),
             ("outputs", "id, owner, phone", "id, phone"),
         ),
