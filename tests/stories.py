@@ -1,6 +1,7 @@
 """The interviews of tests/interviews/, and what is done with the services that they give."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,3 +85,14 @@ def git(folder: Path, *arguments: str) -> str:
     done: Any = run(folder, "git", *identity, *arguments)
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
+
+
+def owned(story: Story, service: Path) -> Path:
+    """A copy to break, in git, and installed as far as `make` knows."""
+    shutil.copytree(story.path, service)
+    (service / ".venv").mkdir()
+    (service / ".venv/ready").touch()
+    git(service, "init")
+    git(service, "add", ".")
+    git(service, "commit", "-m", "first")
+    return service

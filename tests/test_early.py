@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stories import Story, git, run
+from stories import Story, git, owned, run
 
 ENVIRONMENT = {"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
 FEATURES = "src/bistro/features/"
@@ -17,16 +17,6 @@ MIGRATION = 'A migration is missing (bookings). Run: make migration name="what c
 def own(bistro: Story, tmp_path: Path) -> Path:
     """A bistro to break, installed and in git."""
     return owned(bistro, tmp_path / "bistro")
-
-
-def owned(story: Story, service: Path) -> Path:
-    shutil.copytree(story.path, service)
-    (service / ".venv").mkdir()
-    (service / ".venv/ready").touch()
-    git(service, "init")
-    git(service, "add", ".")
-    git(service, "commit", "-m", "first")
-    return service
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from recipes import Recipe, read
-from stories import Story, git, run
+from stories import Story, git, owned, run
 
 ENVIRONMENT = {"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
 FIELD, HOLD, MAIL = "A field", "One service asks another", "An e-mail afterwards"
@@ -59,16 +59,6 @@ def test_a_task(
 @pytest.fixture
 def own(bistro: Story, tmp_path: Path) -> Path:
     return owned(bistro, tmp_path / "bistro")
-
-
-def owned(story: Story, service: Path) -> Path:
-    """Installed, and in git."""
-    shutil.copytree(story.path, service)
-    (service / ".venv").mkdir()
-    git(service, "init")
-    git(service, "add", ".")
-    git(service, "commit", "-m", "first")
-    return service
 
 
 def recipes(service: Path) -> list[Recipe]:
