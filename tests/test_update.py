@@ -472,7 +472,7 @@ def test_an_interrupted_update_is_taken_back(owners: Gauntlet, service: Path, tm
     undisturbed = Path(shutil.copytree(service, tmp_path / "undisturbed"))
     answers = CHANGES["a thing more"](owners.answers)
     (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers))
-    command = ["update", "--defaults", "--vcs-ref", "v1.0.0", "--data-file", tmp_path / "answers.yml"]
+    command = ["update", "--defaults", "--vcs-ref", "v1.0.0", "--data-file", str(tmp_path / "answers.yml")]
     with subprocess.Popen([BIN / "copier", *command], cwd=service, stderr=subprocess.DEVNULL) as copier_itself:
         while "TableLimit" in (service / TABLE / "service.py").read_text():
             assert copier_itself.poll() is None, "The update was over before it could be interrupted."
