@@ -1,11 +1,14 @@
 """What clients, proxies and operators meet first: HTTP as they write it, addresses, prefixes, settings that are wrong."""
 
+import json
+import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from serving import Service, served
+from serving import HTTP, Service, provider, served, status_of
 from stories import Story
 
 
@@ -22,7 +25,9 @@ def ask_raw(connection: socket.socket, method: str, path: str, token: str) -> tu
     connection.sendall(request.encode())
     received = b""
     while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+        more = connection.recv(65536)
+        assert more, "closed"
+        received += more
     connection.settimeout(0.3)
     try:
         while more := connection.recv(65536):
@@ -56,3 +61,53 @@ def test_a_plus_that_is_a_blank(service: Service) -> None:
     assert blank.status == 422
     (error,) = blank.body["errors"]
     assert error == {"parameter": "starts_at_from", "detail": "The + of the time zone must be sent as %2B"}
+
+
+# ---- where it listens
+
+
+@pytest.fixture
+def production(tools: Path, tmp_path: Path, bistro: Story) -> Iterator[Service]:
+    """`serve`, to be started by the test; what `settings` say is in its environment."""
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db"}
+    with provider(tools, {"sam": ["staff"]}) as login:
+        service = Service(bistro, tools, tmp_path / "log", {**database, **login.settings}, ("serve",))
+        service.run("migrate")
+        yield service
+        if service.process and service.process.poll() is None:
+            service.stop(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_two_colons_are_both_families(production: Service, workers: str) -> None:
+    production.settings |= {"HOST": "::", "WORKERS": workers}
+    production.start()
+    for host in ["127.0.0.1", "[::1]"]:
+        assert status_of(f"http://{host}:{production.port}/health/live") == 200
+
+
+def test_an_idle_connection_stays_open(production: Service) -> None:
+    """uvicorn closes it after 5 s; proxies reuse it after a minute and more."""
+    production.start()
+    with socket.create_connection(("127.0.0.1", production.port)) as connection:
+        for pause in [6, 0]:
+            head, _ = ask_raw(connection, "GET", "/health/live", "")
+            assert head.startswith("HTTP/1.1 200 OK")
+            time.sleep(pause)
+
+
+@pytest.mark.parametrize("sent", ["", "/shop"], ids=["a proxy that strips", "a proxy that does not"])
+def test_the_path_of_a_proxy(tell: Callable[[str], Story], tools: Path, tmp_path: Path, sent: str) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/clinic.db", "ROOT_PATH": "/shop"}
+    with served(Service(tell("clinic"), tools, tmp_path / "log", settings)) as service:
+        created = service.ask("POST", f"{sent}/rooms", service.token("ann"), {"name": "Blue"})
+        assert created.status == 201, created
+        location = created.headers["Location"]
+        assert location.startswith("/shop/rooms/")
+        assert service.ask("GET", location).status == 200
+        assert service.ask("GET", sent + location.removeprefix("/shop")).body == created.body
+        assert service.ask("GET", f"{sent}/openapi.json").body["servers"] == [{"url": "/shop"}]
+        assert service.ask("GET", f"{sent}/shop/nowhere").status == 404
+        with HTTP.open(f"http://127.0.0.1:{service.port}{sent}/docs") as page:
+            assert "'/shop/openapi.json'" in page.read().decode()
+        assert json.loads(service.run("openapi"))["servers"] == [{"url": "/shop"}]
