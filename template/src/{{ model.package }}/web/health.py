@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from . import problems
 from .transaction import Database
 
-log = logging.getLogger("health")
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/health", include_in_schema=False)
 
