@@ -255,6 +255,10 @@ MISTAKES = [
         "self._select_pages(schemas.OwnThingOut).where(model.Thing.owner == owner)", "self._select_pages(schemas.OwnThingOut)"),
     edited(FEATURE + "repository.py", "an export of one's own has those of all", USE_CASES + "test_export_own_THINGS",
         "        exported_own = exported_own.where(model.Thing.owner == owner)\n", ""),
+    edited(SRC + "database/repository.py", "the smallest groups come first", USE_CASES + "test_count_THINGS",
+        '[sa.desc("count")] if limit else []', "[]"),
+    edited(SRC + "database/repository.py", "groups without an end", USE_CASES + "test_count_THINGS",
+        "*largest, *keys).limit(limit)", "*largest, *keys)"),
     edited(FEATURE + "repository.py", "a count of one's own counts those of all", USE_CASES + "test_count_own_THINGS",
         "            schemas.OwnThingCountOut,\n            model.Thing.owner == owner,\n",
         "            schemas.OwnThingCountOut,\n"),
@@ -545,6 +549,12 @@ MISTAKES = [
         PROVIDER + "test_a_token_of_the_provider_is_good", 'if settings.environment == "development":', "if True:"),
     edited(SRC + "web/auth.py", "the roles of another claim", PROVIDER + "test_its_roles_let_through",
         "_principal(claims, settings.auth_roles_claim, names)", '_principal(claims, "roles", names)'),
+    edited(SRC + "web/auth.py", "a token is refused, and nobody can find out why",
+        PROVIDER + "test_the_log_says_who_and_why", '["reason"] = f"{error!r:.500}"', '["reason"] = "refused"'),
+    edited(SRC + "web/auth.py", "the log does not say who", PROVIDER + "test_the_log_says_who_and_why",
+        "caller=caller.name, roles", "roles"),
+    edited(SRC + "web/problems.py", "the log does not say which problem", MIDDLEWARE + "test_a_line_for_each_request",
+        '    request.state.log["problem"] = body["type"]\n', ""),
     edited(SRC + "web/auth.py", "keys that are no JSON leave nothing in the log", PROVIDER + "test_the_provider_is_away",
         "OSError, ValueError", "OSError"),
     edited(SRC + "web/auth.py", "keys are gone as soon as the provider is away",
@@ -708,6 +718,9 @@ MISTAKES = [
         '"host": "127.0.0.1", "port"', '"host": "0.0.0.0", "port"'),
     edited(SRC + "cli.py", "`serve` in development", CLI + "test_serve_is_for_production",
         'if settings.environment != "production":', "if False:"),
+    edited(SRC + "settings.py", "development migrates the database of production",
+        "tests/test_cli.py::test_development_is_not_for_production", 'if stated.get("environment") == "production":',
+        "if False:"),
 ]
 # fmt: on
 
