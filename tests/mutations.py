@@ -686,6 +686,10 @@ MISTAKES = [
         r"^( *https?://[^/\s*]+)* *$", "^.*$"),
     edited(SRC + "settings.py", "a wrong limit is none", SETTINGS + "test_a_wrong_setting",
         "^([1-9][0-9]{0,8}/(second|minute|hour|day))?$", ""),
+    edited(SRC + "database/url.py", "a password in a message", SETTINGS + "test_a_wrong_setting",
+        """re.sub('".*"', "…", reason)""", "reason", "parcels"),
+    edited(SRC + "database/url.py", "an option that nobody knows", SETTINGS + "test_a_wrong_setting",
+        'if options and options.get("uri") != "true":', "if False:"),
     # cli
     edited(SRC + "cli.py", "development for the whole network", CLI + "test_development_is_for_this_machine",
         '"host": "127.0.0.1", "port"', '"host": "0.0.0.0", "port"'),

@@ -323,4 +323,4 @@ def test_only_a_proxy_says_who_the_client_is(
 def test_a_proxy_that_is_no_address_stops_the_start(image: Path) -> None:
     settings = {"DATABASE_URL": "sqlite:///a.db", "FORWARDED_ALLOW_IPS": "proxy.example.com", **SETTINGS}
     done = run(image, image / ".venv/bin/bistro", "serve", **settings)
-    assert done.returncode == 1 and done.stderr.startswith("bistro: FORWARDED_ALLOW_IPS: String should match"), done
+    assert done.returncode == 1 and done.stderr.startswith("bistro: FORWARDED_ALLOW_IPS: Has the wrong form"), done
