@@ -4,13 +4,15 @@ It applies the difference between the former rendering and what the owner has to
 wherever the lines around it are found; a file with a hunk that is found nowhere is merged by git.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+
+OURS, THEIRS = "<<<<<<< before updating", ">>>>>>> after updating"
 
 
 class Three(NamedTuple):
@@ -29,21 +31,48 @@ def merge(files: Iterable[Three], context_lines: int) -> list[str]:
             (home / side).mkdir()
             for number, file in enumerate(files):
                 (home / side / str(number)).write_text(getattr(file, side))
-        shutil.copytree(home / "new", home / "found")
         diff = ["git", "diff", "--no-index", f"--unified={context_lines}", "--inter-hunk-context=-1", "old", "mine"]
         patch = subprocess.run(diff, cwd=home, capture_output=True, check=False).stdout
         # From old/1 to mine/1: of both, the first part is left out.
         apply = ["git", "apply", "--reject", "-p2"]
-        subprocess.run(apply, cwd=home / "found", input=patch, capture_output=True, check=False)
-        rejected = [path.stem for path in (home / "found").glob("*.rej")]
+        subprocess.run(apply, cwd=home / "new", input=patch, capture_output=True, check=False)
+        return [
+            merge_file(file) if (home / f"new/{number}.rej").exists() else (home / f"new/{number}").read_text()
+            for number, file in enumerate(files)
+        ]
 
-        def three(name: str) -> None:
-            labels = ["-L", "before updating", "-L", "last update", "-L", "after updating"]
-            sides = [f"{side}/{name}" for side in ["mine", "old", "new"]]
-            command = ["git", "merge-file", "-p", *labels, *sides]
-            merged = subprocess.run(command, cwd=home, capture_output=True, check=False).stdout
-            (home / "found" / name).write_bytes(merged)
 
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(three, rejected))
-        return [(home / "found" / str(number)).read_text() for number in range(len(files))]
+def merge_file(file: Three) -> str:
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+        for side in ["mine", "old", "new"]:
+            (Path(folder) / side).write_text(getattr(file, side))
+        labels = ["-L", "before updating", "-L", "last update", "-L", "after updating"]
+        command = ["git", "merge-file", "-p", *labels, "mine", "old", "new"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+def _memory() -> str | None:
+    return "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
+def apply_line(old: list[str], new: list[str], at: int, instead: int, context_lines: int) -> int | None:
+    """Where in `new` git applies a hunk that puts a line before `at`, or instead of it; None where it finds no place.
+
+    This is find_pos of git's apply.c: the nearest place with the same lines, below before above.
+    """
+    first, last = max(0, at - context_lines), min(len(old), at + instead + context_lines)
+    wanted = old[first:last]
+    latest = len(new) - len(wanted)
+    if latest < 0:
+        return None
+    # A hunk without lines below it is at the end, one from the first line on at the beginning.
+    if first == 0:
+        possible = [0]
+    elif last == at + instead:
+        possible = [latest]
+    else:
+        possible = sorted(range(latest + 1), key=lambda start: (abs(start - first), start < first))
+    for start in possible:
+        if new[start] == wanted[0] and new[start : start + len(wanted)] == wanted:
+            return start + at - first
+    return None
