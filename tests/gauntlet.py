@@ -1,326 +1,223 @@
-"""Every edit of tests/edits.py meets every change there: `python tests/gauntlet.py` writes the table, tests/gauntlet.md.
+"""Each edit of tests/owners.py meets each change there: `python tests/gauntlet.py` writes the table, tests/gauntlet.md.
 
-With --green, each service that has no conflict is migrated and passes all of its own tests, too.
+What becomes of an edit is compared with the same edit made again on the new rendering, line by line, and each line
+together with what it stands in: a method, a class, a test, a section. The merges are those of Copier, made here
+(tests/merging.py); --copier makes all of them with Copier itself, which takes hours, else a sample of them.
 """
 
 import argparse
-import hashlib
-import json
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from difflib import ndiff
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from copier import run_copy, run_update
-from copier._main import Worker
-from edits import BETTER, CHANGES, EDITS, Edit, apply
-from rendering import compiling_once
-from stories import BIN, ROOT, git, interview, run, written
+from edits import BETTER, Edit, Files, again, apply, edited, write
+from merging import OURS, THEIRS, Three, merge
+from owners import BETTER_TEMPLATE, OWNERS, WHOLE, Owner
+from rendering import compiling_once, render, unversioned
+from scopes import Placed, placed
+from stories import ROOT, git, written
+from sweep import Swept, sweep
 
-BETTER_TEMPLATE = "a better template"
-ALL_CHANGES = [*CHANGES, BETTER_TEMPLATE]
-# As README.md says: with Copier's own 3 it may take one of two blocks that are alike for the other.
-CONTEXT_LINES = 30
-DERIVED = ["contract/api.txt", "docs/examples.md"]
-OURS, THEIRS = "<<<<<<< before updating", ">>>>>>> after updating"
-# What another answer makes of the data, so that a migration is due.
-MIGRATED = {
-    "a thing more",
-    "a field more",
-    "a wider field",
-    "a field less",
-    "a field renamed",
-    "a state and a move more",
-    "no more exports",
-    "states for what had none",
-    "all at once",
-}
-# What is to be decided where both are shown. A pair with a conflict that is not here is a fault.
-DECIDE = {
-    ("a rule of three rooms", "states for what had none"): "Both import one module more, on one line.",
-    ("a condition of an export", "no more exports"): "A condition was written into the one that leaves.",
-    ("a README of one's own", "another problem"): "Both reword the sentence that states the problem.",
-    ("a summary and a log line", "an actor more"): "Both reword the sentence that says who confirms.",
-    ("an endpoint more", "a thing more"): "Both add to what stands between the same two.",
-    ("an endpoint more", "all at once"): "Both add to what stands between the same two.",
-    ("a router of one's own", "a thing more"): "Both import a router between the same two.",
-    ("a router of one's own", "all at once"): "Both import a router between the same two.",
-}
+# Copier's own, and what README.md asked for while that was not enough.
+CONTEXTS = [3, 30]
+# What an update never writes: history, and what the service makes of what it serves.
+UNTOUCHED = ("contract/api.txt", "docs/examples.md", "migrations/versions/0001_first.py")
 
 
 @dataclass
 class Outcome:
+    """`unsaid` are the files that the owner has moved or deleted and for which something new came: it went nowhere."""
+
     conflicts: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    placed: list[str] = field(default_factory=list)
+    misplaced: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    unsaid: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> list[str]:
+        return self.misplaced + self.lost
 
 
 @dataclass
 class Gauntlet:
-    """Each version of the service is rendered once."""
+    """The services of one owner: each version is rendered once."""
 
+    owner: Owner
     home: Path
 
     def __post_init__(self) -> None:
-        self.template = self.home / "template"
-        self.answers = interview("bistro")
+        self.rendered: dict[str, Files] = {}
 
-    def prepare(self) -> None:
-        self.template.mkdir()
-        shutil.copy(ROOT / "copier.yml", self.template)
-        for folder in ["hooks", "template"]:
-            shutil.copytree(ROOT / folder, self.template / folder)
-        publish(self.template, "v1.0.0")
-        self._render("v1.0.0", self.answers, self.home / "base")
-        apply(BETTER, self.template / "template")
-        publish(self.template, "v1.1.0")
+    @cached_property
+    def templates(self) -> dict[str, Path]:
+        found = {version: unversioned(self.home / version) for version in ["v1.0.0", "v1.1.0"]}
+        apply(BETTER, found["v1.1.0"] / "template")
+        return found
 
-    def rendered(self, change: str) -> Path:
-        folder = self.home / change.replace(" ", "_")
-        if not folder.exists():
-            self._render(*self.asked(change), folder)
-        return folder
+    @cached_property
+    def base(self) -> Files:
+        return self._render("v1.0.0", self.owner.answers, "base")
+
+    @property
+    def changes(self) -> list[str]:
+        return [*self.owner.changes, BETTER_TEMPLATE]
 
     def asked(self, change: str) -> tuple[str, dict[str, str]]:
         if change == BETTER_TEMPLATE:
-            return "v1.1.0", self.answers
+            return "v1.1.0", self.owner.answers
         # What comes with a new version comes with new answers, too.
-        return "v1.1.0" if change == "all at once" else "v1.0.0", CHANGES[change](self.answers)
+        return "v1.1.0" if change == "all at once" else "v1.0.0", self.owner.changes[change](self.owner.answers)
 
-    def _render(self, version: str, answers: dict[str, str], folder: Path) -> None:
-        run_copy(str(self.template), folder, data=answers, vcs_ref=version, defaults=True, quiet=True, unsafe=False)
+    def new(self, change: str) -> Files:
+        if change not in self.rendered:
+            untouched = {name: self.base[name] for name in UNTOUCHED}
+            self.rendered[change] = self._render(*self.asked(change), change.replace(" ", "_")) | untouched
+        return self.rendered[change]
 
-    def edited(self, edit: Edit, folder: Path) -> Path:
-        """The service of an owner, in their repository."""
-        shutil.copytree(self.home / "base", folder)
-        git(folder, "init")
-        apply(edit, folder)
-        git(folder, "add", ".")
-        git(folder, "commit", "-m", "mine")
-        return folder
+    def _render(self, version: str, answers: dict[str, str], name: str) -> Files:
+        return files(render(self.templates[version], answers, self.home / self.owner.story / name))
 
-    def update(self, service: Path, change: str) -> None:
-        version, answers = self.asked(change)
-        how: dict[str, Any] = {"defaults": True, "overwrite": True, "quiet": True, "unsafe": False}
-        run_update(service, data=answers, vcs_ref=version, context_lines=CONTEXT_LINES, **how)
 
-    def meet(self, edit: Edit, change: str, service: Path) -> Outcome:
-        """What becomes of an edit, judged against a merge by git of each file."""
-        base, new = self.home / "base", self.rendered(change)
-        mine = self.edited(edit, service.with_name(service.name + "_before"))
-        shutil.copytree(mine, service)
-        self.update(service, change)
-        outcome = Outcome()
-        files = {path.relative_to(service) for path in written(service) if ".git" not in path.parts}
-        for name in sorted(files | {path.relative_to(mine) for path in written(mine) if ".git" not in path.parts}):
-            found, was, before, after = (read(folder / name) for folder in [service, mine, base, new])
-            # An update writes no migration, and nothing that the service makes of what it serves.
-            if name.parts[:2] == ("migrations", "versions") or str(name) in DERIVED:
-                after = before
-            if name.name == ".copier-answers.yml":
+def files(service: Path) -> Files:
+    names = {str(path.relative_to(service)): path for path in written(service) if ".git" not in path.parts}
+    return {name: path.read_text() for name, path in names.items() if name != ".copier-answers.yml"}
+
+
+def updated(pairs: list[tuple[Files, Files, Files]], context_lines: int) -> list[Files]:
+    """What Copier makes of each (former rendering, what the owner has, new rendering)."""
+    found = [dict(mine) for _, mine, _ in pairs]
+    merges: list[tuple[int, str, Three]] = []
+    for number, (old, mine, new) in enumerate(pairs):
+        for name in old.keys() | new.keys():
+            if name not in old:
+                found[number][name] = mine.get(name, "") or new[name]
+            elif name not in new:
+                found[number].pop(name, None)
+            elif name in mine and old[name] == mine[name]:
+                found[number][name] = new[name]
+            elif name in mine and old[name] != new[name]:
+                merges.append((number, name, Three(old[name], mine[name], new[name])))
+    for (number, name, _), result in zip(merges, merge([three for *_, three in merges], context_lines), strict=True):
+        found[number][name] = result
+    return found
+
+
+# ---- the oracle
+
+
+def judged(gauntlet: Gauntlet, edit: Edit, change: str, found: Files) -> Outcome:
+    """What an update made of the edit, against the edit made again on the new rendering."""
+    old, new = gauntlet.base, gauntlet.new(change)
+    mine = edited({name: text for name, text in old.items()}, edit)
+    wanted, impossible = again(old, new, edit)
+    renamed = gauntlet.owner.renamed.get(change, ("", ""))
+    outcome = Outcome()
+    for name in sorted(mine.keys() | new.keys() | found.keys()):
+        was, now, theirs, result = (side.get(name) for side in [old, mine, new, found])
+        if was == now and result == theirs:
+            continue
+        if now is None:
+            # Deleted, or moved. It stays so, and what is new for it goes nowhere.
+            outcome.lost += [f"{name} is back"] if result is not None else []
+            outcome.unsaid += [name] if was != theirs else []
+        elif result is None:
+            # It no longer follows, and the end of the update names it.
+            outcome.lost += [f"{name} is gone"] if theirs is not None or was is None else []
+        else:
+            if OURS in result:
+                outcome.conflicts.append(name)
+            sides = Sides(name, was or "", now, theirs if theirs is not None else (was or ""), renamed)
+            exact = wanted.get(name) if name not in impossible else None
+            misplaced, lost = sides.compared(result, exact)
+            outcome.misplaced += misplaced
+            outcome.lost += lost
+    return outcome
+
+
+@dataclass
+class Sides:
+    """A file as the template had it, as its owner has it, and as the template has it now."""
+
+    name: str
+    old: str
+    mine: str
+    new: str
+    renamed: tuple[str, str] = ("", "")
+
+    def compared(self, result: str, exact: str | None) -> tuple[list[str], list[str]]:
+        """What stands elsewhere, and what is nowhere. `exact` is the edit made again, where it can be."""
+        if result in (self.mine, self.new, exact) and OURS not in result:
+            lines = self._lines(self.mine) - self._lines(self.old)
+            return [], [self._told(entry) for entry in lines if lines and result == self.new != exact and entry not in self._lines(result)]
+        old, mine, new = (self._lines(text) for text in [self.old, self.mine, self.new])
+        found = self._lines(_ours(result))
+        allowed = mine | new | (self._lines(exact) if exact is not None else Counter())
+        known = Counter(line.strip() for line in result.splitlines())
+        misplaced, lost = [], []
+        # What is neither where its owner has it nor where the template does. Where a conflict is, the owner looks.
+        strange = found - allowed if OURS not in result else Counter()
+        for entry in strange:
+            misplaced.append(f"{self._told(entry)} is not from there")
+        for entry in mine - old:
+            if found[entry] >= min(mine[entry], (mine - old)[entry]):
                 continue
-            if found is not None and OURS in found:
-                outcome.conflicts.append(str(name))
-            if before == was:
-                expected = after
-            elif before == after or before is None:
-                expected = was
-            elif was is None:
-                expected = None
-            else:
-                expected = merged(was, before, after or "")
-            if expected == found:
-                continue
-            if expected is None or found is None:
-                outcome.wrong.append(f"{name} {'is gone' if found is None else 'is back'}")
-            elif OURS not in found and OURS in expected:
-                outcome.placed.append(str(name))
-            elif OURS not in found:
-                outcome.wrong.append(f"{name} is not what a merge gives")
-            missing = lines_lost(before or "", was or "", found or "")
-            outcome.wrong += [f"{name} has lost: {line}" for line in missing]
-        return outcome
+            if not known[entry.line]:
+                lost.append(self._told(entry))
+            elif OURS not in result and not strange and not self._elsewhere(entry, exact):
+                misplaced.append(f"{self._told(entry)} is elsewhere")
+        if OURS not in result:
+            # What is new in the template, but for what the owner has changed about it.
+            for entry in new - old - found:
+                if entry.line not in known:
+                    lost.append(f"of the template: {self._told(entry)}")
+            back = [entry for entry in (old - mine) if entry in new and found[entry] > new[entry] - (old - mine)[entry]]
+            if exact is not None:
+                back = [entry for entry in back if found[entry] > self._lines(exact)[entry]]
+            lost += [f"{self._told(entry)} is back" for entry in back]
+            if exact is not None and not misplaced and found == self._lines(exact) and self._order(result) != self._order(exact):
+                misplaced.append(f"{self.name}: the lines of a method are in another order")
+        return misplaced, lost
 
-
-def publish(template: Path, version: str) -> None:
-    git(template, "init")
-    git(template, "add", ".")
-    git(template, "commit", "-m", version)
-    git(template, "tag", version)
-
-
-def read(path: Path) -> str | None:
-    return path.read_text() if path.exists() else None
-
-
-def merged(mine: str, base: str, new: str) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in {"mine": mine, "base": base, "new": new}.items():
-            (Path(folder) / name).write_text(text)
-        labels = ["-L", "before updating", "-L", "last update", "-L", "after updating"]
-        return run(Path(folder), "git", "merge-file", "-p", *labels, "mine", "base", "new").stdout
-
-
-def lines_lost(base: str, mine: str, found: str) -> list[str]:
-    added = Counter(line[2:] for line in ndiff(base.splitlines(), mine.splitlines()) if line.startswith("+ "))
-    return [line for line in added if line.strip() and line not in found.splitlines()]
-
-
-def render_once(home: Path) -> None:
-    """For Copier to compare them, the former and the new version are rendered once, too, and not for each pair."""
-    render = Worker.run_copy
-
-    def run_copy(worker: Worker) -> None:
-        if "/copier._main." not in str(worker.dst_path):
-            render(worker)
-            return
-        asked = json.dumps([worker.template.commit, worker.template.exclude, dict(worker.data)], default=str)
-        kept = home / f"kept{os.getpid()}" / hashlib.sha256(asked.encode()).hexdigest()
-        if not kept.exists():
-            render(worker)
-            shutil.copytree(worker.dst_path, kept)
-        shutil.copytree(kept, worker.dst_path, dirs_exist_ok=True)
-
-    setattr(Worker, "run_copy", run_copy)  # noqa: B010
-
-
-def pairs() -> Iterator[tuple[str, str]]:
-    for change in ALL_CHANGES:
-        for edit in EDITS:
-            yield edit, change
-
-
-def one(home: Path, edit: str, change: str, tools: Path | None) -> tuple[Outcome, str]:
-    gauntlet = Gauntlet(home)
-    with tempfile.TemporaryDirectory(dir=home) as folder:
-        service = Path(folder) / "service"
-        outcome = gauntlet.meet(EDITS[edit], change, service)
-        if outcome.conflicts or outcome.wrong:
-            told = "".join(
-                f"--- {name}\n" + "".join(re.findall(rf"(?sm)^{OURS}.*?^{THEIRS}\n", (service / name).read_text()))
-                for name in outcome.conflicts
-            )
-            return outcome, told
-        outcome.wrong += (
-            unclean(service) if tools is None else not_green(service, tools, change in MIGRATED or "index" in edit)
+    def _lines(self, text: str) -> Counter[Placed]:
+        return Counter(
+            Placed(tuple(self._now(part) for part in entry.scope), self._now(entry.line))
+            for entry in placed(self.name, text)
         )
-    return outcome, ""
+
+    def _now(self, text: str) -> str:
+        return text.replace(*self.renamed) if self.renamed[0] else text
+
+    def _elsewhere(self, entry: Placed, exact: str | None) -> bool:
+        """It has gone along with a method that the new rendering calls otherwise."""
+        return exact is not None and entry not in self._lines(exact)
+
+    def _order(self, text: str) -> dict[tuple[str, ...], list[str]]:
+        """The lines of each method."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        for scope, line in placed(self.name, text):
+            if any(part.startswith("def ") for part in scope):
+                found.setdefault(scope, []).append(line)
+        return found
+
+    def _told(self, entry: Placed) -> str:
+        return f"{self.name}: {entry.line} of {' / '.join(entry.scope) or 'the file'}"
 
 
-def unclean(service: Path) -> list[str]:
-    told = []
-    for command in [["format", "--check"], ["check"]]:
-        done = run(service, BIN / "ruff", *command, "--no-cache", "--quiet")
-        told += [f"ruff {command[0]}: {done.stdout}"] if done.returncode else []
-    return told
-
-
-def not_green(service: Path, tools: Path, migrated: bool) -> list[str]:
-    """As `make migration`, `make contract` and `make test` do."""
-
-    def runs(*command: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PYTHONPATH": "src:.", "PYTHONDONTWRITEBYTECODE": "1"}
-        return run(service, tools / command[0], *command[1:], **environment)
-
-    told = unclean(service)
-    if migrated:
-        done = runs("python", "-m", "tests.migration", "what changed")
-        told += [done.stdout + done.stderr] if done.returncode else []
-        for command in [["check", "--fix"], ["format"]]:
-            run(service, BIN / "ruff", *command, "--no-cache", "--quiet", "migrations")
-    done = runs("python", "-m", "tests.accept")
-    told += [done.stdout + done.stderr] if done.returncode else []
-    types = f"mypy --cache-dir {service.parent.parent}/types{os.getpid()}"
-    for line in [types, "lint-imports --no-cache", "pytest --quiet -p no:cacheprovider"]:
-        done = runs(*line.split())
-        told += [f"{line}: {done.stdout[-2000:]}{done.stderr[-500:]}"] if done.returncode else []
-    return told
-
-
-def table(outcomes: dict[tuple[str, str], Outcome]) -> str:
-    conflicts = len([outcome for outcome in outcomes.values() if outcome.conflicts])
-    lines = [
-        "# What owners edit, and what changes afterwards",
-        "",
-        "`python tests/gauntlet.py` makes this table of a bistro: an edit of tests/edits.py in each row, a change of the",
-        "answers or of the template in each column. A dot: all that was written and all that is new is there, as git",
-        "merges it. A number: in so many files both are shown, as a conflict. A wave: git would ask, but Copier found the",
-        "same lines around another place, and put it there.",
-        "",
-        f"{len(outcomes)} pairs, {conflicts} with conflicts.",
-        "",
-        "| | " + " | ".join(ALL_CHANGES) + " |",
-        "|---|" + "--:|" * len(ALL_CHANGES),
-    ]
-    for edit in EDITS:
-        cells = [outcomes[edit, change] for change in ALL_CHANGES]
-        lines.append(f"| {edit} | " + " | ".join(shown(cell) for cell in cells) + " |")
-    lines += ["", "What is to be decided:", ""]
-    for edit, change in (pair for pair in outcomes if outcomes[pair].conflicts):
-        files = ", ".join(f"`{name}`" for name in outcomes[edit, change].conflicts)
-        lines.append(f"- {edit} x {change}: {DECIDE[edit, change]} ({files})")
-    return "\n".join(lines)
-
-
-def shown(outcome: Outcome) -> str:
-    return "wrong" if outcome.wrong else str(len(outcome.conflicts) or ("~" if outcome.placed else "·"))
-
-
-def install(home: Path) -> Path:
-    """PostgreSQL's tests need all that SQLite's do."""
-    run_copy(str(ROOT), home / "all", data=interview("bistro_postgresql"), defaults=True, quiet=True, vcs_ref="HEAD")
-    venv = home / "venv"
-    packages = ["pip", "install", "--compile-bytecode", "--python", str(venv), "-r", "pyproject.toml", "--group", "dev"]
-    for command in [["venv", str(venv)], packages]:
-        done = run(home / "all", BIN / "uv", *command)
-        assert done.returncode == 0, done.stderr
-    return venv / "bin"
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--green", action="store_true", help="run the tests of each service")
-    parser.add_argument("--edit", default="", help="only the edits with this in their name")
-    parser.add_argument("--change", action="append", default=[], help="only this change; may be said again")
-    parser.add_argument("--tools", type=Path, help="where pytest and the like are installed already")
-    given = parser.parse_args()
-    with compiling_once(), tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        # PostgreSQL never runs as root: it has to get in.
-        home.chmod(0o755)
-        tools = given.tools or (install(home) if given.green else None)
-        gauntlet = Gauntlet(home)
-        gauntlet.prepare()
-        for change in ALL_CHANGES:
-            gauntlet.rendered(change)
-        outcomes = {}
-        wanted = [pair for pair in pairs() if given.edit in pair[0] and (not given.change or pair[1] in given.change)]
-        render_once(home)
-        with ProcessPoolExecutor(2) as pool:
-            jobs = {pair: pool.submit(one, home, *pair, tools) for pair in wanted}
-            for (edit, change), job in jobs.items():
-                outcome, told = job.result()
-                outcomes[edit, change] = outcome
-                if outcome.conflicts or outcome.wrong:
-                    print(f"== {edit} x {change}: {outcome.conflicts}\n{told}" + "\n".join(outcome.wrong))
-    conflicts = [pair for pair, outcome in outcomes.items() if outcome.conflicts]
-    wrong = [pair for pair, outcome in outcomes.items() if outcome.wrong] + [
-        pair for pair in conflicts if pair not in DECIDE
-    ]
-    print(f"{len(outcomes)} pairs, {len(conflicts)} with conflicts, {len(wrong)} wrong")
-    if len(outcomes) == len(list(pairs())) and not wrong:
-        (ROOT / "tests/gauntlet.md").write_text(table(outcomes) + "\n")
-    return len(wrong)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _ours(text: str) -> str:
+    """As it is where each conflict is decided for the owner."""
+    lines, theirs = [], False
+    for line in text.splitlines():
+        if line == "=======" and not theirs:
+            theirs = OURS in text
+        elif line.startswith(THEIRS):
+            theirs = False
+        elif not line.startswith(OURS) and not theirs:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
