@@ -264,17 +264,6 @@ EDITS: dict[str, Parts] = {
             '"""The menu of the day."""\n\nfrom fastapi import APIRouter\n\nrouter = APIRouter(include_in_schema=False)\n\n\n'
             '@router.get("/menu")\ndef show_menu() -> dict[str, str]:\n    return {"soup": "of the day"}\n',
         ),
-        (
-            "src/bistro/app.py",
-            "from .features.table.controller import router as table_router\n",
-            "from .features.menu.controller import router as menu_router\n"
-            "from .features.table.controller import router as table_router\n",
-        ),
-        (
-            "src/bistro/app.py",
-            "    app.include_router(table_router, dependencies=limits)\n",
-            "    app.include_router(table_router, dependencies=limits)\n    app.include_router(menu_router)\n",
-        ),
     ],
     "a description of a field": [
         (

@@ -190,13 +190,13 @@ def test_an_endpoint_by_hand(own: Path, tools: Path) -> None:
 CONFLICT = "<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n"
 
 
-@pytest.mark.parametrize("file", ["README.md", "pyproject.toml", "src/bistro/app.py", "tests/conftest.py"])
-def test_a_conflict(own: Path, tools: Path, file: str) -> None:
-    (own / file).write_text(CONFLICT + (own / file).read_text())
+@pytest.mark.parametrize("files", [["README.md"], ["pyproject.toml"], ["src/bistro/app.py", "tests/conftest.py"]])
+def test_a_conflict(own: Path, tools: Path, files: list[str]) -> None:
+    for file in files:
+        (own / file).write_text(CONFLICT + (own / file).read_text())
     # A file that is newer than what was installed would be installed first.
-    assert make(own, tools) == [
-        f"{file} has a conflict, <<<<<<< to >>>>>>>: keep what is right. Run: git grep '^<<<<<<< '"
-    ]
+    named = f"Conflicts, {len(files)}: {' '.join(files)}."
+    assert make(own, tools) == [f"{named} Keep what is right. Run: git grep '^<<<<<<< '"]
 
 
 @pytest.mark.parametrize("file", ["contract/api.txt", "docs/examples.md"])

@@ -15,7 +15,7 @@ FILES = sorted(path.relative_to(HOOKS).as_posix() for path in HOOKS.rglob("*.jin
 TABLES = sorted(HOOKS.glob("tables/*.json"))
 WIDTH, LINES, ARGUMENTS = 110, 45, 5
 # The way of the data. A room imports from rooms on its left, and from itself.
-ROOMS = "tables layout values check read explain offer questions derive model changes answers".split()
+ROOMS = "tables layout values check read explain answers offer questions derive model changes".split()
 TAG = re.compile(r"\{([%{#])-?\s*(\w*).*?-?[%}#]\}", re.DOTALL)
 OPENING, MIDDLE, CLOSING = {"macro", "if", "for"}, {"elif", "else"}, {"endmacro", "endif", "endfor", "endset"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rendering import render
-from stories import BIN, Story, run
+from stories import BIN, Story, git, owned, run
 
 SOURCE = """\
 import sys
@@ -234,3 +234,60 @@ def test_rows_stay(
         "ck_bookings_status",
         "ck_bookings_allergies",
     ]
+
+
+# ---- two branches
+
+COLUMNS = {"seen": ("booking", "    note: orm"), "round": ("table", "    seats: orm")}
+
+
+@BOTH
+def test_two_branches_that_each_have_a_migration(
+    tell: Callable[[str], Story], tools: Path, name: str, tmp_path: Path
+) -> None:
+    owner = Owner(owned(tell(name), tmp_path / "bistro"), tools)
+    for branch, (thing, line) in COLUMNS.items():
+        git(owner.home, "checkout", "-b", branch, "main")
+        path = owner.home / f"src/bistro/features/{thing}/model.py"
+        path.write_text(path.read_text().replace(line, f"    {branch}: orm.Mapped[str | None]\n{line}"))
+        owner.migration(f"adds {branch}")
+        git(owner.home, "add", ".")
+        git(owner.home, "commit", "-m", branch)
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", "ENVIRONMENT": "development"}
+    migrate = ["python", "-c", "from bistro.cli import main; main()", "migrate"]
+    if name == "bistro":
+        assert owner.runs(*migrate, **database)[0] == 0
+        git(owner.home, "checkout", "seen")
+        status, told = owner.runs(*migrate, **database)
+        assert status == 1 and "Traceback" not in told
+        last = told.splitlines()[-1]
+        assert re.search("at migration [0-9a-f]{12}, which migrations/versions does not have: another branch", last)
+    else:
+        git(owner.home, "checkout", "seen")
+
+    git(owner.home, "merge", "--quiet", "round", "-m", "both")
+
+    line = "0002_adds_round.py and 0002_adds_seen.py are of different branches. "
+    line += 'Join them: make migration name="both branches"'
+    assert owner.runs("python", "-m", "tests.stale") == (1, f"{line}\n")
+    status, told = owner.tests("tests/features")
+    assert f"Exit: {line}" in told and len(told.splitlines()) < 5
+    if name == "bistro":
+        status, told = owner.runs(*migrate, **database)
+        assert (status, told.splitlines()[-1]) == (1, f"bistro: {line}")
+    owner.migration("both branches")
+    assert sorted(owner.versions())[1:] == ["0002_adds_round.py", "0002_adds_seen.py", "0003_both_branches.py"]
+    assert owner.runs("python", "-m", "tests.stale") == (0, "")
+    if name == "bistro":
+        status, told = owner.runs(*migrate, **database)
+        assert status == 0, told
+
+
+def test_the_number_after_a_squashed_history(bistro: Story, tools: Path, tmp_path: Path) -> None:
+    owner = Owner(owned(bistro, tmp_path / "bistro"), tools)
+    versions = owner.home / "migrations/versions"
+    (versions / "0001_first.py").rename(versions / "0007_all_of_last_year.py")
+    path = owner.home / "src/bistro/features/table/model.py"
+    path.write_text(path.read_text().replace("    seats: orm", "    round: orm.Mapped[bool | None]\n    seats: orm"))
+    owner.migration("round tables")
+    assert sorted(owner.versions()) == ["0007_all_of_last_year.py", "0008_round_tables.py"]

@@ -266,7 +266,7 @@ def test_it_says_what_is_at_stake(
 
 
 def test_a_service_keeps_its_name(service: Path) -> None:
-    with pytest.raises(ValueError, match=r"what you wrote is in src/bistro\. Rename it by hand first"):
+    with pytest.raises(ValueError, match=r"what you wrote is in src/bistro\. Rename it by hand"):
         update(service, {"service_name": "tavern"})
     assert changed(service) == []
 
@@ -277,12 +277,164 @@ def test_a_service_renamed_by_hand_is_updated(owners: Gauntlet, service: Path) -
     for path in written(service):
         if ".git" not in path.parts:
             path.write_text(path.read_text().replace("bistro", "tavern").replace("Bistro", "Tavern"))
-    commit(service)
+    edit_answers(service, CHECKSUM, "")
     update(service, CHANGES["a use case more for the other thing"](owners.answers) | {"service_name": "tavern"})
     rules = (service / TABLE.replace("bistro", "tavern") / "service.py").read_text()
     assert "raise errors.TableLimitReached" in rules and "def view" in rules
     assert not (service / "src/bistro").exists()
     assert [line for line in changed(service) if line[0] != " "] == []
+
+
+def test_it_names_a_moved_or_deleted_file_for_which_something_new_came(
+    owners: Gauntlet, service: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    git(service, "mv", TABLE + "service.py", TABLE + "rules.py")
+    git(service, "rm", "--quiet", TABLE + "errors.py", "tests/features/table/test_use_cases.py")
+    commit(service)
+    capfd.readouterr()
+    update(service, CHANGES["a use case more for the other thing"](owners.answers))
+    told = capfd.readouterr().err
+    files = f"{TABLE}service.py, tests/features/table/test_use_cases.py"
+    assert f"You have moved or deleted these, so what is new in them was not written: {files}.\n" in told
+    (command,) = re.findall(r"Take it from a copy beside this one:\n\n  copier (.*) \.\./anew\n", told)
+    done = run(service, BIN / "copier", *command.split(), tmp_path / "anew")
+    assert done.returncode == 0, done.stderr
+    assert "def view" in (tmp_path / "anew" / TABLE / "service.py").read_text()
+
+
+def test_it_says_nothing_of_a_moved_file_in_which_nothing_is_new(
+    owners: Gauntlet, service: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    git(service, "mv", TABLE + "service.py", TABLE + "rules.py")
+    commit(service)
+    capfd.readouterr()
+    update(service, CHANGES["a state and a move more"](owners.answers))
+    assert "not written" not in capfd.readouterr().err
+
+
+def test_it_names_what_a_newer_template_no_longer_has(
+    published: Path, follower: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of a former version: a file that hooks/tables/dropped_files.json names, and the owner has edited."""
+    former = published / "template/src/{{ model.package }}/web/edge.py"
+    former.write_text("# What former versions had.\n")
+    publish(published, "v1.1.0")
+    update(follower, version="v1.1.0")
+    (follower / "src/bistro/web/edge.py").write_text("# What former versions had.\n# And a line of ours.\n")
+    commit(follower)
+    former.unlink()
+    next_version(published, "v1.2.0", longer)
+    capfd.readouterr()
+    update(follower, version="v1.2.0")
+    told = capfd.readouterr().err
+    assert "Deleted with all that you wrote in them: src/bistro/web/edge.py.\n" in told
+    assert "Where the newer template serves something else:\n\n  make contract" in told
+    # Whoever keeps it is not told again.
+    git(follower, "restore", "src/bistro/web/edge.py")
+    commit(follower)
+    next_version(published, "v1.3.0", better)
+    capfd.readouterr()
+    update(follower, version="v1.3.0")
+    assert "Deleted" not in capfd.readouterr().err
+
+
+def plain(path: str) -> str:
+    """A path of template/ as hooks/tables name it."""
+    path = re.sub(r"\{% yield .*?endyield %\}", "THING", path.removeprefix("template/").removesuffix(".jinja"))
+    return re.sub(r"\{%.*?%\}", "", path.replace("{{ model.package }}", "PACKAGE"))
+
+
+def test_each_file_that_left_the_template_is_in_the_table_of_those() -> None:
+    assert git(ROOT, "rev-parse", "--is-shallow-repository") == "false\n", "A whole clone has the history."
+    log = git(ROOT, "log", "--no-renames", "--diff-filter=D", "--name-only", "--format=", "--", "template")
+    there = {plain(str(path.relative_to(ROOT))) for path in (ROOT / "template").rglob("*")}
+    left = {plain(path) for path in log.splitlines() if path} - there
+    assert left == set(json.loads((ROOT / "hooks/tables/dropped_files.json").read_text()))
+
+
+def test_the_files_of_a_thing_are_those_of_the_template() -> None:
+    paths = [str(path.relative_to(ROOT)) for path in (ROOT / "template").rglob("*") if path.is_file()]
+    files = {plain(path): "".join(re.findall(r"\{% if feature\.(\w+) %\}", path)) for path in paths}
+    of_things = {path: reason for path, reason in files.items() if "THING" in path and "__init__" not in path}
+    assert json.loads((ROOT / "hooks/tables/thing_files.json").read_text()) == of_things
+
+
+# ---- answers edited by hand
+
+CHECKSUM = "^_checksum: .*\n"
+BY_HAND = ("seats: integer 1..12", "seats: integer 1..20")
+
+
+def edit_answers(service: Path, pattern: str, new: str) -> None:
+    path = service / ".copier-answers.yml"
+    text, number = re.subn(f"(?m){pattern}", new, path.read_text())
+    assert number == 1
+    path.write_text(text)
+    commit(service)
+
+
+def test_an_answer_edited_by_hand_is_refused(service: Path) -> None:
+    edit_answers(service, *BY_HAND)
+    done = run(service, BIN / "copier", "update", "--defaults", "--vcs-ref", "v1.0.0")
+    assert done.returncode != 0
+    (last,) = done.stderr.splitlines()[-1:]
+    assert ".copier-answers.yml was edited by hand. Nothing is generated from that: take it back" in last
+    assert changed(service) == []
+
+
+def test_an_answer_edited_by_hand_is_given_as_the_refusal_says(owners: Gauntlet, service: Path) -> None:
+    edit_answers(service, *BY_HAND)
+    git(service, "checkout", "HEAD~", ".copier-answers.yml")
+    commit(service)
+    update(service, owners.answers | {"data": owners.answers["data"].replace(*BY_HAND)})
+    assert "between(1, 20)" in (service / TABLE / "model.py").read_text()
+    commit(service)
+    update_is_done(service)
+
+
+def test_answers_of_two_branches_are_merged(owners: Gauntlet, service: Path) -> None:
+    git(service, "checkout", "-b", "other")
+    update(service, CHANGES["a wider field"](owners.answers))
+    commit(service)
+    git(service, "checkout", "main")
+    update(service, CHANGES["a use case more for the other thing"](owners.answers))
+    commit(service)
+    done = run(service, "git", "-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "other")
+    assert "CONFLICT" in done.stdout
+    path = service / ".copier-answers.yml"
+    # Each branch has a checksum of its own.
+    assert len(re.findall("^<<<<<<<", path.read_text(), re.MULTILINE)) == 1
+    path.write_text(re.sub(r"(?ms)^<<<<<<<.*?>>>>>>>[^\n]*\n", "", path.read_text()))
+    commit(service)
+    update_is_done(service)
+
+
+def update_is_done(service: Path) -> None:
+    """The same answers again change nothing but for their checksum."""
+    update(service)
+    assert [line[3:] for line in changed(service)] in [[], [".copier-answers.yml"]]
+
+
+# ---- a copy over a service that is there
+
+
+@pytest.mark.parametrize("verb", ["copy", "recopy"])
+def test_history_is_left_alone_by_a_copy_over_it(
+    owners: Gauntlet, service: Path, capfd: pytest.CaptureFixture[str], verb: str
+) -> None:
+    answers = CHANGES["a field more"](owners.answers)
+    first = service / "migrations/versions/0001_first.py"
+    before = first.read_text()
+    how: dict[str, Any] = {"data": answers, "vcs_ref": "v1.0.0", "defaults": True, "overwrite": True}
+    if verb == "copy":
+        copier.run_copy(str(owners.template), service, **how)
+    else:
+        copier.run_recopy(service, **how)
+    told = capfd.readouterr().err
+    assert first.read_text() == before
+    assert "occasion" in (service / BOOKING / "model.py").read_text()
+    assert [text for text in ["bistro is written anew", "git restore", "make migration"] if text not in told] == []
+    assert "Two commands to go" not in told
 
 
 # ---- versions

@@ -2,17 +2,20 @@
 
 import sys
 
+from alembic.util import CommandError
+
 from tests import contract, examples
 from tests.databases import new_databases
-from tests.migration import migrated, missing
+from tests.migration import up_to_date
 from tests.world import World, serving
 
 
 def main() -> None:
     with new_databases() as new_database:
-        url = migrated(new_database)
-        if line := missing(url, new_database()):
-            sys.exit(line)
+        try:
+            url = up_to_date(new_database)
+        except CommandError as error:
+            sys.exit(str(error))
         with serving(database_url=url) as client:
             world = World(url, client)
             report = contract.accept(client.get("/openapi.json").json())
