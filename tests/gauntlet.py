@@ -6,34 +6,43 @@ together with what it stands in: a method, a class, a test, a section. The merge
 """
 
 import argparse
+import json
+import os
+import hashlib
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from copier import run_copy, run_update
+from copier._main import Worker
 from edits import BETTER, Edit, Files, again, apply, edited, write
 from merging import OURS, THEIRS, Three, merge
-from owners import BETTER_TEMPLATE, OWNERS, WHOLE, Owner
+from owners import BETTER_TEMPLATE, BISTRO, OWNERS, WHOLE, Owner
 from rendering import compiling_once, render, unversioned
 from scopes import Placed, placed
-from stories import ROOT, git, written
+from stories import BIN, ROOT, git, interview, run, written
 from sweep import Swept, sweep
 
-# Copier's own, and what README.md asked for while that was not enough.
-CONTEXTS = [3, 30]
+# Copier's own. README.md asked for the other one while 3 were not enough.
+CONTEXT_LINES, MANY = 3, 30
 # What an update never writes: history, and what the service makes of what it serves.
 UNTOUCHED = ("contract/api.txt", "docs/examples.md", "migrations/versions/0001_first.py")
 
 
 @dataclass
 class Outcome:
-    """`unsaid` are the files that the owner has moved or deleted and for which something new came: it went nowhere."""
+    """`unsaid` are files that the owner has moved or deleted and for which something new came: the end names them."""
 
     conflicts: list[str] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)
@@ -47,33 +56,37 @@ class Outcome:
 
 @dataclass
 class Gauntlet:
-    """The services of one owner: each version is rendered once."""
+    """The service of an owner, as it was and after each change. Each version is rendered once."""
 
-    owner: Owner
     home: Path
+    owner: Owner = BISTRO
 
     def __post_init__(self) -> None:
+        self.home.mkdir(exist_ok=True)
         self.rendered: dict[str, Files] = {}
+        self.answers = self.owner.answers
+        self.changes = [*self.owner.changes, BETTER_TEMPLATE]
+
+    def asked(self, change: str) -> tuple[str, dict[str, str]]:
+        if change == BETTER_TEMPLATE:
+            return "v1.1.0", self.answers
+        # What comes with a new version comes with new answers, too.
+        return "v1.1.0" if change == "all at once" else "v1.0.0", self.owner.changes[change](self.answers)
+
+    # ---- in this process
 
     @cached_property
-    def templates(self) -> dict[str, Path]:
+    def _unversioned(self) -> dict[str, Path]:
         found = {version: unversioned(self.home / version) for version in ["v1.0.0", "v1.1.0"]}
         apply(BETTER, found["v1.1.0"] / "template")
         return found
 
+    def _render(self, version: str, answers: dict[str, str], name: str) -> Files:
+        return files(render(self._unversioned[version], answers, self.home / "rendered" / name))
+
     @cached_property
     def base(self) -> Files:
-        return self._render("v1.0.0", self.owner.answers, "base")
-
-    @property
-    def changes(self) -> list[str]:
-        return [*self.owner.changes, BETTER_TEMPLATE]
-
-    def asked(self, change: str) -> tuple[str, dict[str, str]]:
-        if change == BETTER_TEMPLATE:
-            return "v1.1.0", self.owner.answers
-        # What comes with a new version comes with new answers, too.
-        return "v1.1.0" if change == "all at once" else "v1.0.0", self.owner.changes[change](self.owner.answers)
+        return self._render("v1.0.0", self.answers, "base")
 
     def new(self, change: str) -> Files:
         if change not in self.rendered:
@@ -81,8 +94,49 @@ class Gauntlet:
             self.rendered[change] = self._render(*self.asked(change), change.replace(" ", "_")) | untouched
         return self.rendered[change]
 
-    def _render(self, version: str, answers: dict[str, str], name: str) -> Files:
-        return files(render(self.templates[version], answers, self.home / self.owner.story / name))
+    # ---- with Copier itself, in git
+
+    @cached_property
+    def template(self) -> Path:
+        template = self.home / "template"
+        unversioned(template)
+        publish(template, "v1.0.0")
+        apply(BETTER, template / "template")
+        publish(template, "v1.1.0")
+        return template
+
+    @cached_property
+    def copied(self) -> Path:
+        how: dict[str, Any] = {"vcs_ref": "v1.0.0", "defaults": True, "quiet": True}
+        run_copy(str(self.template), self.home / "copied", data=self.answers, **how)
+        return self.home / "copied"
+
+    def edited(self, edit: Edit, folder: Path) -> Path:
+        """The service of an owner, in their repository."""
+        shutil.copytree(self.copied, folder)
+        git(folder, "init")
+        before = files(folder)
+        write(folder, before, edited(before, edit))
+        git(folder, "add", ".")
+        git(folder, "commit", "-m", "mine")
+        return folder
+
+    def update(self, service: Path, change: str, context_lines: int = CONTEXT_LINES, quiet: bool = True) -> None:
+        version, answers = self.asked(change)
+        how: dict[str, Any] = {"defaults": True, "overwrite": True, "quiet": quiet, "unsafe": False}
+        run_update(service, data=answers, vcs_ref=version, context_lines=context_lines, **how)
+
+    def meet(self, edit: Edit, change: str, service: Path, context_lines: int = CONTEXT_LINES) -> Outcome:
+        """What becomes of an edit."""
+        self.update(self.edited(edit, service), change, context_lines)
+        return judged(self, edit, change, files(service))
+
+
+def publish(template: Path, version: str) -> None:
+    git(template, "init")
+    git(template, "add", ".")
+    git(template, "commit", "-m", version)
+    git(template, "tag", version)
 
 
 def files(service: Path) -> Files:
@@ -221,3 +275,53 @@ def _ours(text: str) -> str:
         elif not line.startswith(OURS) and not theirs:
             lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+# ---- all pairs
+
+Pair = tuple[str, str]
+
+
+def meeting(gauntlet: Gauntlet, context_lines: int, changes: list[str] | None = None) -> dict[Pair, Outcome]:
+    """Every edit and every change."""
+    edits = gauntlet.owner.edits
+    mine = {name: edited(gauntlet.base, edit) for name, edit in edits.items()}
+    outcomes = {}
+    for change in changes or gauntlet.changes:
+        found = updated([(gauntlet.base, has, gauntlet.new(change)) for has in mine.values()], context_lines)
+        for name, result in zip(edits, found, strict=True):
+            outcomes[name, change] = judged(gauntlet, edits[name], change, result)
+    return outcomes
+
+
+def sweeping(gauntlet: Gauntlet, context_lines: int) -> dict[str, Swept]:
+    """A line at every place of the features, and every change."""
+    renamed = gauntlet.owner.renamed
+    return {
+        change: sweep(gauntlet.base, gauntlet.new(change), context_lines, renamed.get(change, ("", "")))
+        for change in gauntlet.changes
+    }
+
+
+def differing(gauntlet: Gauntlet, pair: Pair, context_lines: int) -> list[str]:
+    """The files in which Copier itself has another result than we, and what its end does not name but should."""
+    name, change = pair
+    edit = gauntlet.owner.edits[name]
+    with tempfile.TemporaryDirectory(dir=gauntlet.home) as folder:
+        service = gauntlet.edited(edit, Path(folder) / "service")
+        with redirect_stderr(StringIO()) as told:
+            gauntlet.update(service, change, context_lines, quiet=False)
+        found = files(service)
+    (ours,) = updated([(gauntlet.base, edited(gauntlet.base, edit), gauntlet.new(change))], context_lines)
+    unsaid = [path for path in judged(gauntlet, edit, change, found).unsaid if path not in told.getvalue()]
+    different = [path for path in sorted(found.keys() | ours.keys()) if found.get(path) != ours.get(path)]
+    return [f"{path} is not named" for path in unsaid] + [f"{path} is another" for path in different]
+
+
+def sample(gauntlet: Gauntlet) -> list[Pair]:
+    """Each edit and each change once, or more."""
+    edits, changes = list(gauntlet.owner.edits), gauntlet.changes
+    return [
+        (edits[number % len(edits)], changes[number % len(changes)])
+        for number in range(max(len(edits), len(changes)))
+    ]

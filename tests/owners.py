@@ -14,7 +14,7 @@ Change = Callable[[Answers], Answers]
 BETTER_TEMPLATE = "a better template"
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Owner:
     """`renamed` are the fields that a change calls otherwise."""
 
@@ -174,10 +174,6 @@ def common(package: str, thing: str) -> dict[str, Edit]:
         "router = APIRouter(include_in_schema=False)\n\n\n"
         '@router.get("/menu")\ndef show_menu() -> dict[str, str]:\n    return service.MenuService().today()\n'
     )
-    include = f"    app.include_router({thing}_router, dependencies=limits)\n"
-    imported = f"from .features.{thing}.controller import router as {thing}_router\n"
-    alone = "from .features.menu.controller import router as menu_router\n"
-    first, second = sorted([imported, alone])
     return {
         "a file renamed": renaming_file(feature),
         "formatted at 88, one file": formatting(88, f"{feature}repository.py"),
@@ -198,8 +194,6 @@ def common(package: str, thing: str) -> dict[str, Edit]:
                 '        return {"soup": "of the day"}\n',
             ),
             ("tests/features/menu/test_menu.py", None, "def test_soup() -> None:\n    assert True\n"),
-            (f"src/{package}/app.py", imported, first + second),
-            (f"src/{package}/app.py", include, include + "    app.include_router(menu_router)\n"),
         ],
         "a setting more": [
             (
