@@ -75,8 +75,9 @@ def renaming_file(feature: str) -> Edit:
     def edit(files: Files) -> None:
         assert f"{feature}service.py" in files
         files[f"{feature}rules.py"] = files.pop(f"{feature}service.py")
-        for path in files:
-            files[path] = files[path].replace("import schemas, service\n", "import rules as service\nfrom . import schemas\n")
+        controller = f"{feature}controller.py"
+        imported = "import rules as service\nfrom . import schemas\n"
+        files[controller] = files[controller].replace("import schemas, service\n", imported)
 
     return edit
 
