@@ -132,7 +132,7 @@ EDITS: dict[str, Parts] = {
             BOOKING + "controller.py",
             "",
             '\n\n@router.get(\n    "/bookings/{id:uuid}/label",\n    summary="The label for the table",\n'
-            '    dependencies=[auth.require("staff")],\n    responses=problems.responses(401, 403, 404, 413),\n)\n'
+            '    dependencies=[auth.require("staff")],\n    responses=problems.responses(401, 403, 404),\n)\n'
             "def label_booking(id: UUID, request: Request) -> dict[str, str]:\n"
             "    with transaction.write(request) as tx:\n"
             '        return {"label": service.BookingService(tx).label(id)}\n',
@@ -156,7 +156,7 @@ EDITS: dict[str, Parts] = {
             "contract/api.txt",
             "\nPOST /tables: ",
             "\nGET /bookings/{id}/label: The label for the table\n  for staff\n  response 200\n    all: object\n"
-            "  errors 401, 403, 404, 413\n\nPOST /tables: ",
+            "  errors 401, 403, 404\n\nPOST /tables: ",
         ),
     ],
     "an error's text": [

@@ -61,7 +61,7 @@ def run(folder: Path, *command: str | Path, **environment: str) -> subprocess.Co
 
 def clean() -> dict[str, str]:
     """The environment without what would decide for the service, or for its tools."""
-    ours = "ENVIRONMENT DATABASE_URL VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE MAKEFLAGS MAKELEVEL"
+    ours = "ENVIRONMENT DATABASE_URL HOST PORT WORKERS ROOT_PATH VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE MAKEFLAGS MAKELEVEL"
     return {name: value for name, value in os.environ.items() if name not in ours.split()}
 
 

@@ -97,7 +97,8 @@ def test_the_image_holds_what_production_needs(story: Story) -> None:
     last = dict(final)
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", last["USER"])
     assert json.loads(last["ENTRYPOINT"]) == [story.answers["service_name"]]
-    assert json.loads(last["CMD"]) == ["serve", "--host", "0.0.0.0"]
+    assert json.loads(last["CMD"]) == ["serve"]
+    assert last["ENV"].endswith(" HOST=0.0.0.0 PORT=8000") and last["EXPOSE"] == "8000"
     assert json.loads(last["HEALTHCHECK"].split("CMD ")[1])[0] == "python"
     assert ("VOLUME", "/data") in final or story.answers["database"] == "postgresql"
     # All that is copied from the folder, and nothing else, reaches the builder.
@@ -225,19 +226,18 @@ def test_the_image_needs_no_place_to_write_but_its_data(bistro: Story, image: Pa
     last = dict(stages(bistro)[-1])
     start, check = (json.loads(last[word].split("CMD ")[-1]) for word in ["CMD", "HEALTHCHECK"])
     port = str(free_port())
-    check = [part.replace(":8000/", f":{port}/") for part in check]
-    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", **SETTINGS}
+    settings = {"PORT": port, "DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", **SETTINGS}
     assert confined(image, "touch", "here").returncode != 0
     assert confined(image, "python", "-c", "import pytest").returncode != 0
-    assert confined(image, *check).returncode == 1
+    assert confined(image, *check, PORT=port).returncode == 1
 
     migrated = confined(image, "bistro", "migrate", **settings)
     assert migrated.returncode == 0, migrated.stderr
     (program,) = json.loads(last["ENTRYPOINT"])
-    command = [*CONFINED, str(image / ".venv/bin" / program), *start, "--port", port]
+    command = [*CONFINED, str(image / ".venv/bin" / program), *start]
     in_image = ["env", "--chdir", str(image), *command]
     with running(tmp_path, f"http://127.0.0.1:{port}/health/ready", *in_image, **settings):
-        assert confined(image, *check).returncode == 0
+        assert confined(image, *check, PORT=port).returncode == 0
         assert status_of(f"http://127.0.0.1:{port}/tables") == 200
 
 

@@ -456,8 +456,9 @@ def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
         tell(name).files()["contract/api.txt"],
         re.MULTILINE,
     )
-    # That a body may be too large goes without saying.
-    told = {" ".join([*words, *[no for no in refusals.split(", ") if no != "413"]]) for *words, refusals in found}
+    # That a body may be too large, or no JSON, goes without saying.
+    unsaid = ["413", "415", "none"]
+    told = {" ".join([*words, *[no for no in refusals.split(", ") if no not in unsaid]]) for *words, refusals in found}
 
     # What is too long for its column goes on in the next line.
     rows = re.sub(r"\n {12,}", " ", asked.help("service_name", **story(name)))

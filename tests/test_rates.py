@@ -3,7 +3,9 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -62,6 +64,29 @@ def test_two_processes_count_together_and_serve_all_without_redis(
         assert ask() == [200] * 8
     assert all("requests are not counted" in log.read_text() for log in logs)
     assert not any("Traceback" in log.read_text() for log in logs)
+
+
+def test_a_redis_that_is_silent_costs_one_timeout(
+    bistro: Story, tools: Path, tmp_path: Path, redis: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    """And when it speaks again, it counts again."""
+    url, server = redis
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", "RATE_LIMIT": "5/hour", "RATE_LIMIT_STORAGE": url}
+    soon = "import bistro.web.rate_limit; bistro.web.rate_limit.PAUSE = 4"
+    with served(Service(bistro, tools, tmp_path / "log", settings, first=soon)) as service:
+        ann = service.token("ann", "staff")
+        assert service.ask("GET", "/bookings", ann).status == 200
+        server.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        assert [service.ask("GET", "/bookings", ann).status for _ in range(20)] == [200] * 20
+        assert time.monotonic() - started < 3
+        server.send_signal(signal.SIGCONT)
+        time.sleep(4)
+        found = [service.ask("GET", "/bookings", ann).status for _ in range(6)]
+        assert found[0] == 200 and found[-1] == 429
+    log = (tmp_path / "log").read_text()
+    assert log.count("requests are not counted") == 1
+    assert "Traceback" not in log
 
 
 def test_redis_needs_its_package(bistro: Story, tools: Path, tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ ALWAYS = """
     src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/clock.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
     src/PACKAGE/settings.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
     src/PACKAGE/database/base.py src/PACKAGE/database/engine.py src/PACKAGE/database/repository.py
-    src/PACKAGE/database/transaction.py src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
+    src/PACKAGE/database/revision.py src/PACKAGE/database/transaction.py src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
     src/PACKAGE/web/logging.py src/PACKAGE/web/middleware.py src/PACKAGE/web/problems.py src/PACKAGE/web/rate_limit.py
     src/PACKAGE/web/responses.py src/PACKAGE/web/transaction.py
-    contract/api.txt docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
+    contract/api.txt docs/database.md docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_middleware.py tests/test_problems.py tests/test_security.py
     tests/test_cli.py tests/test_settings.py tests/test_transaction.py
     tests/world.py tests/accept.py tests/databases.py tests/stale.py docs/examples.md tests/examples.py AGENTS.md
@@ -106,8 +106,9 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         "Makefile",
         "README.md",
         "compose.yaml",
+        "docs/database.md",
         "pyproject.toml",
-        *(f"src/{story.package}/{part}.py" for part in ["app", "settings"]),
+        f"src/{story.package}/settings.py",
         *(f"src/{story.package}/database/{part}.py" for part in ["base", "engine", "repository"]),
         f"src/{story.package}/web/transaction.py",
         *(f"tests/{part}.py" for part in ["test_transaction", "databases", "migration", "postgres", "world"]),
@@ -193,8 +194,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 88
-    assert lines <= 5250
+    assert len(files) <= 92
+    assert lines <= 5800
 
 
 # ---- the same, however it is asked for, and without trust

@@ -4,20 +4,17 @@ import json
 import re
 import shutil
 import socket
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from rendering import render
-from serving import Service, free_port, running, status_of
-from serving import served as served_there
+from serving import free_port, running, status_of
 from stories import Story, clean, run
 
 PROVIDER = {
@@ -610,43 +607,6 @@ def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.Completed
         for client in slow:
             answer = answered(client)
             assert answer.startswith(b"HTTP/1.1 408 ") and b"/problems/too-slow" in answer
-
-
-TOOLS = {
-    "use_cases": "anyone adds tool\nanyone lists tools\nanyone exports tools",
-    "data": "tool:\n  name: text 1..200",
-    "outputs": "",
-    "service_name": "tools",
-    "database": "sqlite",
-}
-
-
-def test_who_stops_reading_gives_the_database_back(template: Path, tools: Path, tmp_path: Path) -> None:
-    """As many as it has connections to the database, each amid an export of which the kernel holds only a part."""
-    story = Story("tools", TOOLS, render(template, TOOLS, tmp_path / "tools"))
-    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/tools.db"}
-    impatient = "from tools.web import middleware; middleware.PART_TIMEOUT = 3"
-    service = Service(story, tools, tmp_path / "log", settings, ("serve",), impatient)
-    service.run("migrate")
-    rows = [(UUID(int=n).hex, 1, "2030-01-01 00:00:00", "2030-01-01 00:00:00", "n" * 200) for n in range(40_000)]
-    with closing(sqlite3.connect(tmp_path / "tools.db")) as database:
-        database.executemany(
-            "INSERT INTO tools (id, version, created_at, updated_at, name) VALUES (?, ?, ?, ?, ?)", rows
-        )
-        database.commit()
-    with served_there(service), ExitStack() as clients:
-        for _ in range(10):
-            client = clients.enter_context(socket.socket())
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect(("127.0.0.1", service.port))
-            client.sendall(b"GET /tools.csv HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert client.recv(15) == b"HTTP/1.1 200 OK"
-        started = time.monotonic()
-        while service.ask("GET", "/tools").status != 200:
-            assert time.monotonic() - started < 20
-        # The first ones were not served, or this would show nothing.
-        assert time.monotonic() - started > 1
-        assert "not sent: " in service.log.read_text()
 
 
 def test_what_was_begun_is_finished_before_it_stops(

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -37,10 +39,10 @@ BARE = {
 }
 # Where one who has made all edits of the table at once has to decide.
 DECISIONS = {
-    "a thing more": ["src/bistro/app.py", "tests/examples.py", "tests/test_security.py"],
+    "a thing more": ["tests/examples.py", "tests/test_security.py"],
     "a field renamed": [],
     "a state and a move more": [],
-    "all at once": ["src/bistro/app.py", "tests/examples.py", "tests/test_security.py"],
+    "all at once": ["tests/examples.py", "tests/test_security.py"],
     "a better template": [],
 }
 
@@ -433,6 +435,69 @@ def test_history_is_left_alone_by_a_copy_over_it(
     assert "occasion" in (service / BOOKING / "model.py").read_text()
     assert [text for text in ["bistro is written anew", "git restore", "make migration"] if text not in told] == []
     assert "Two commands to go" not in told
+
+
+# ---- a new name
+
+
+def test_a_thing_renamed_by_hand_first_keeps_what_was_written_in_it(owners: Gauntlet, service: Path) -> None:
+    """As README says. The other way, the folder of the former name goes with all that was written in it."""
+    for folder in ["src/bistro/features", "tests/features"]:
+        git(service, "mv", f"{folder}/table", f"{folder}/stool")
+    names = [path for path in git(service, "ls-files").splitlines() if not path.startswith("migrations/versions")]
+    for path in [service / name for name in names]:
+        text = path.read_text()
+        for old, new in [("table_", "stool_"), ("Table", "Stool"), ("tables", "stools"), ("table", "stool")]:
+            text = re.sub(rf"(?<![a-z]){old}(?!name)", new, text)
+        path.write_text(text)
+    edit_answers(service, CHECKSUM, "")
+    answers = {name: text.replace("table", "stool") for name, text in owners.answers.items()}
+    update(service, answers)
+    assert changed(service) == [" M .copier-answers.yml"]
+    commit(service)
+    uses = answers["use_cases"].replace("\nstaff removes stool", "\nstaff views stool\nstaff removes stool")
+    update(service, answers | {"use_cases": uses})
+    rules = (service / "src/bistro/features/stool/service.py").read_text()
+    assert "raise errors.StoolLimitReached" in rules and "def view" in rules
+    assert [line for line in changed(service) if line[0] != " "] == []
+
+
+# ---- an interruption, and the line ends of Windows
+
+
+def test_an_interrupted_update_is_taken_back(owners: Gauntlet, service: Path, tmp_path: Path) -> None:
+    """With the commands of README, after which the same update does what it would have done."""
+    undisturbed = Path(shutil.copytree(service, tmp_path / "undisturbed"))
+    answers = CHANGES["a thing more"](owners.answers)
+    (tmp_path / "answers.yml").write_text(yaml.safe_dump(answers))
+    command = ["update", "--defaults", "--vcs-ref", "v1.0.0", "--data-file", str(tmp_path / "answers.yml")]
+    with subprocess.Popen([BIN / "copier", *command], cwd=service, stderr=subprocess.DEVNULL) as copier_itself:
+        while "TableLimit" in (service / TABLE / "service.py").read_text():
+            assert copier_itself.poll() is None, "The update was over before it could be interrupted."
+        copier_itself.kill()
+    assert changed(service) != []
+    assert run(service, BIN / "copier", *command).returncode != 0, "Nothing may be merged into half an update."
+    (line,) = re.findall(r"git reset --hard && git clean [^`]*", (ROOT / "README.md").read_text())
+    assert run(service, "sh", "-c", line).returncode == 0
+    assert changed(service) == []
+    for folder in [service, undisturbed]:
+        done = run(folder, BIN / "copier", *command)
+        assert done.returncode == 0, done.stderr
+    assert git(service, "diff", "HEAD") == git(undisturbed, "diff", "HEAD")
+    assert changed(service) == changed(undisturbed)
+
+
+def test_git_that_writes_the_line_ends_of_windows(
+    owners: Gauntlet, service: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.autocrlf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+    git(tmp_path, "clone", "--quiet", str(service), "clone")
+    update(tmp_path / "clone", CHANGES["a field more"](owners.answers))
+    assert [line for line in changed(tmp_path / "clone") if line[0] != " "] == []
+    assert b"\r" not in (tmp_path / "clone" / TABLE / "service.py").read_bytes()
+    assert "TableLimitReached" in (tmp_path / "clone" / TABLE / "service.py").read_text()
 
 
 # ---- versions

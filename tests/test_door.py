@@ -1,0 +1,113 @@
+"""What clients, proxies and operators meet first: HTTP as they write it, addresses, prefixes, settings that are wrong."""
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from serving import HTTP, Service, provider, served, status_of
+from stories import Story
+
+
+@pytest.fixture(scope="module")
+def service(bistro: Story, tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("door")
+    with served(Service(bistro, tools, folder / "log", {"DATABASE_URL": f"sqlite:///{folder}/bistro.db"})) as service:
+        yield service
+
+
+def ask_raw(connection: socket.socket, method: str, path: str, token: str) -> tuple[str, str]:
+    """The head of the response, and what comes after it before the server waits."""
+    request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+    connection.sendall(request.encode())
+    received = b""
+    while b"\r\n\r\n" not in received:
+        more = connection.recv(65536)
+        assert more, "closed"
+        received += more
+    connection.settimeout(0.3)
+    try:
+        while more := connection.recv(65536):
+            received += more
+    except TimeoutError:
+        pass
+    connection.settimeout(None)
+    head, body = received.decode().split("\r\n\r\n", 1)
+    return head, body
+
+
+@pytest.mark.parametrize("path", ["/tables", "/bookings.csv", "/health/ready", "/docs", "/nowhere"])
+def test_a_head_has_no_body_and_leaves_the_connection_as_it_was(service: Service, path: str) -> None:
+    token = service.token("max")
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        # Twice: what was left of the first one would be read as the second.
+        for _ in range(2):
+            head, body = ask_raw(connection, "HEAD", path, token)
+            status = "404 Not Found" if path == "/nowhere" else "200 OK"
+            assert head.splitlines()[0] == f"HTTP/1.1 {status}"
+            assert body == ""
+        head, body = ask_raw(connection, "GET", path, token)
+        assert head.splitlines()[0] == f"HTTP/1.1 {status}" and body != ""
+
+
+def test_a_plus_that_is_a_blank(service: Service) -> None:
+    token = service.token("sam", "staff")
+    moment = "/bookings?starts_at_from=2030-01-01T00:00:00"
+    assert service.ask("GET", f"{moment}%2B01:00", token).status == 200
+    blank = service.ask("GET", f"{moment}+01:00", token)
+    assert blank.status == 422
+    (error,) = blank.body["errors"]
+    assert error == {"parameter": "starts_at_from", "detail": "The + of the time zone must be sent as %2B"}
+
+
+# ---- where it listens
+
+
+@pytest.fixture
+def production(tools: Path, tmp_path: Path, bistro: Story) -> Iterator[Service]:
+    """`serve`, to be started by the test; what `settings` say is in its environment."""
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db"}
+    with provider(tools, {"sam": ["staff"]}) as login:
+        service = Service(bistro, tools, tmp_path / "log", {**database, **login.settings}, ("serve",))
+        service.run("migrate")
+        yield service
+        if service.process and service.process.poll() is None:
+            service.stop(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_two_colons_are_both_families(production: Service, workers: str) -> None:
+    production.settings |= {"HOST": "::", "WORKERS": workers}
+    production.start()
+    for host in ["127.0.0.1", "[::1]"]:
+        assert status_of(f"http://{host}:{production.port}/health/live") == 200
+
+
+def test_an_idle_connection_stays_open(production: Service) -> None:
+    """uvicorn closes it after 5 s; proxies reuse it after a minute and more."""
+    production.start()
+    with socket.create_connection(("127.0.0.1", production.port)) as connection:
+        for pause in [6, 0]:
+            head, _ = ask_raw(connection, "GET", "/health/live", "")
+            assert head.startswith("HTTP/1.1 200 OK")
+            time.sleep(pause)
+
+
+@pytest.mark.parametrize("sent", ["", "/shop"], ids=["a proxy that strips", "a proxy that does not"])
+def test_the_path_of_a_proxy(tell: Callable[[str], Story], tools: Path, tmp_path: Path, sent: str) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/clinic.db", "ROOT_PATH": "/shop"}
+    with served(Service(tell("clinic"), tools, tmp_path / "log", settings)) as service:
+        created = service.ask("POST", f"{sent}/rooms", service.token("ann"), {"name": "Blue"})
+        assert created.status == 201, created
+        location = created.headers["Location"]
+        assert location.startswith("/shop/rooms/")
+        assert service.ask("GET", location).status == 200
+        assert service.ask("GET", sent + location.removeprefix("/shop")).body == created.body
+        assert service.ask("GET", f"{sent}/openapi.json").body["servers"] == [{"url": "/shop"}]
+        assert service.ask("GET", f"{sent}/shop/nowhere").status == 404
+        with HTTP.open(f"http://127.0.0.1:{service.port}{sent}/docs") as page:
+            assert "'/shop/openapi.json'" in page.read().decode()
+        assert json.loads(service.run("openapi"))["servers"] == [{"url": "/shop"}]
