@@ -218,8 +218,8 @@ EDITS: dict[str, Parts] = {
         ),
         (
             BOOKING + "controller.py",
-            '\n\n\n@router.post(\n    "/bookings",\n',
-            '\nlog = logging.getLogger("bookings")\n\n\n@router.post(\n    "/bookings",\n',
+            '\n\n\n@router.post(  # create_booking\n',
+            '\nlog = logging.getLogger("bookings")\n\n\n@router.post(  # create_booking\n',
         ),
         (BOOKING + "controller.py", "from typing import", "import logging\nfrom typing import"),
         ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),

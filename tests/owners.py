@@ -477,8 +477,8 @@ ALIKE = Owner(
         "a field for leads only": [
             (
                 f"{ALIKE_TICKET}schemas.py",
-                "class TicketViewOut(shared.SingleOut):\n    id: UUID\n    title: str\n    topic: str\n    opened_on: dt.date\n",
-                "class TicketViewOut(shared.SingleOut):\n    id: UUID\n    title: str\n    topic: str\n    opened_on: dt.date\n"
+                "class TicketViewOut(shared.SingleOut):\n    id: UUID\n    title: str\n    topic: str\n    opened_on: dt.date  # TicketViewOut\n",
+                "class TicketViewOut(shared.SingleOut):\n    id: UUID\n    title: str\n    topic: str\n    opened_on: dt.date  # TicketViewOut\n"
                 "    version: int\n",
             )
         ],
