@@ -224,6 +224,38 @@ def common(package: str, thing: str) -> dict[str, Edit]:
             )
         ],
         "a package in the image": [("Dockerfile", "USER 10001", "RUN true # our own step\nUSER 10001")],
+        "a dependency": EDITS["a dependency"],
+        "a target of make": EDITS["a target of make"],
+        "a query more": [(f"{feature}repository.py", "", "\n    def first(self) -> None:\n        return None\n")],
+        "a rule more": [(service, "", "\n    def first(self) -> None:\n        return self._repository.first()\n")],
+        "an endpoint at the end": [
+            (
+                f"{feature}controller.py",
+                "",
+                f'\n\n@router.get("/{thing}s/first")\ndef first_{thing}(request: Request) -> None:\n    return None\n',
+            )
+        ],
+        "an error more": [(f"{feature}errors.py", "", f'\n\nclass {thing.title()}Late(Conflict):\n    title = "Too late"\n')],
+        "a payload more": [(f"{feature}schemas.py", "", f"\n\nclass First{thing.title()}Out(shared.Payload):\n    pass\n")],
+        "a test at the end": [
+            (f"{tests}test_use_cases.py", "", f"\n\ndef test_first(world: World) -> None:\n    world.make_{thing}()\n")
+        ],
+        "a comment in the model": [
+            (f"{feature}model.py", "    owner: orm.Mapped[str]\n", "    # Who made it.\n    owner: orm.Mapped[str]\n")
+        ],
+        "a docstring of a class": [
+            (service, "Service:\n    def __init__", 'Service:\n    """Ours."""\n\n    def __init__')
+        ],
+        "another text of an error": [
+            (f"{feature}errors.py", f'"{thing.title()} not found"', f'"There is no such {thing}"')
+        ],
+        "another row of the tests": [("tests/world.py", '            "owner": "ann",\n', '            "owner": "ann",  # as all\n')],
+        "a word on errors": [
+            ("docs/use-cases.md", "## What an error means\n", "## What an error means\n\nAsk Anna.\n")
+        ],
+        "a log line in one rule": [
+            (service, "        values = {**new.model_dump()", "        print(owner)\n        values = {**new.model_dump()")
+        ],
         "the first test removed": removing([(f"{tests}test_use_cases.py", rf"test_create_{thing}\b")]),
     }
 
@@ -552,5 +584,10 @@ ALIKE = Owner(
 )
 
 OWNERS = {owner.story: owner for owner in [BISTRO, HELPDESK, ALIKE]}
-# What touches each line of a file: a conflict there is no wonder.
-WHOLE = {"formatted at 88, one file", "formatted at 88, all files", "a README instead"}
+# What touches all of a file, or each method of it: a conflict there is no wonder.
+WHOLE = {
+    "formatted at 88, one file",
+    "formatted at 88, all files",
+    "a README instead",
+    "a log line in each rule",
+}
