@@ -218,7 +218,7 @@ EDITS: dict[str, Parts] = {
         ),
         (
             BOOKING + "controller.py",
-            '\n\n\n@router.post(  # create_booking\n',
+            "\n\n\n@router.post(  # create_booking\n",
             '\nlog = logging.getLogger("bookings")\n\n\n@router.post(  # create_booking\n',
         ),
         (BOOKING + "controller.py", "from typing import", "import logging\nfrom typing import"),

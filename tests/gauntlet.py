@@ -1,23 +1,21 @@
 """Each edit of tests/owners.py meets each change there: `python tests/gauntlet.py` writes the table, tests/gauntlet.md.
 
 What becomes of an edit is compared with the same edit made again on the new rendering, line by line, and each line
-together with what it stands in: a method, a class, a test, a section. The merges are those of Copier, made here
-(tests/merging.py); --copier makes all of them with Copier itself, which takes hours, else a sample of them.
+together with what it stands in: a method, a class, a test, a section. The merges are made here, as Copier makes them
+(tests/merging.py), in minutes; whether it does so, a sample says, or --copier for all of them, in hours.
 """
 
 import argparse
+import hashlib
 import json
 import os
-import hashlib
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
@@ -31,13 +29,77 @@ from merging import OURS, THEIRS, Three, merge
 from owners import BETTER_TEMPLATE, BISTRO, OWNERS, WHOLE, Owner
 from rendering import compiling_once, render, unversioned
 from scopes import Placed, placed
-from stories import BIN, ROOT, git, interview, run, written
+from stories import BIN, ROOT, git, run, written
 from sweep import Swept, sweep
 
 # Copier's own. README.md asked for the other one while 3 were not enough.
 CONTEXT_LINES, MANY = 3, 30
 # What an update never writes: history, and what the service makes of what it serves.
 UNTOUCHED = ("contract/api.txt", "docs/examples.md", "migrations/versions/0001_first.py")
+
+HEAD = """\
+# What owners edit, and what changes afterwards
+
+`python tests/gauntlet.py` makes this: three services, the edits of their owners and the changes of answers or template
+that come afterwards (tests/owners.py), merged as Copier does with its own 3 lines of context, and with 30.
+
+Each edit is made again on the new rendering, and each edited line is compared together with what it stands in: a class,
+a method, a call, a section. *Misplaced* is a line that stands in something else, and nobody was asked; *lost* is one
+that is neither there nor in a conflict. In the tables of pairs, a number says in so many files both are shown, as a
+conflict; a dot, that all that was written and all that is new is where it belongs.
+"""
+SWEEP = """\
+The sweep puts one line at every place of the features: a comment, a statement, a decorator, a comment behind a line.
+"""
+# What a person, too, has to decide: of these edits, at these changes (or at any). What is not here is a fault.
+
+DECIDE: list[tuple[list[str], list[str], str]] = [
+    (["a README of one's own"], ["another problem"], "Both reword the sentence that states the problem."),
+    (["a section of the README less"], ["the things swapped"], "The section that went names the first thing."),
+    (["an endpoint more"], ["a thing more", "all at once"], "Both add to a table of the tests, between the same two."),
+    (["a rule of three rooms"], ["states for what had none"], "Both import one module more, on one line."),
+    (["a summary and a log line"], ["an actor more"], "Both reword the sentence that says who confirms."),
+    (
+        [
+            "a condition of an export",
+            "a condition of a list",
+            "a bound of a change",
+            "a bound of one payload",
+            "a rule of a move",
+            "a tighter bound",
+            "an assertion of a test",
+            "an audit in each write",
+            "a mail at a move",
+            "an index",
+        ],
+        [],
+        "It was written into what leaves, or into what is called otherwise.",
+    ),
+    (
+        ["a method renamed"],
+        [],
+        "The method leaves, says something else, or has a new neighbour in a list of the tests.",
+    ),
+    (["a method moved"], [], "Something new comes, or something leaves, where the method was, or is now."),
+    (["a use case removed"], [], "What was removed changes, or something comes or leaves beside it."),
+    (["a class moved"], [], "The class was moved out of lines that change, or imported beside one."),
+    (["a variable renamed"], [], "The lines that name it change."),
+    (["a function extracted"], [], "What was extracted says something else, or both add to the end of the class."),
+    (["the first test removed"], [], "The test that was removed changes, or its neighbour."),
+    (["a field of one's own"], [], "Both add a field, or change one, beside the same one."),
+    (
+        ["a column's comment and an index", "another row of the tests"],
+        ["two fields swapped"],
+        "The field beside which it was written moves.",
+    ),
+    (["a file renamed"], [], "Both change the imports, on neighbouring lines."),
+    (["a docstring of a class"], ["a better template", "all at once"], "Both write a docstring."),
+    (
+        ["a query more", "a rule more", "an endpoint at the end", "a payload more", "a test at the end"],
+        [],
+        "It was written below what leaves.",
+    ),
+]
 
 
 @dataclass
@@ -169,7 +231,7 @@ def updated(pairs: list[tuple[Files, Files, Files]], context_lines: int) -> list
 def judged(gauntlet: Gauntlet, edit: Edit, change: str, found: Files) -> Outcome:
     """What an update made of the edit, against the edit made again on the new rendering."""
     old, new = gauntlet.base, gauntlet.new(change)
-    mine = edited({name: text for name, text in old.items()}, edit)
+    mine = edited(old, edit)
     wanted, impossible = again(old, new, edit)
     renamed = gauntlet.owner.renamed.get(change, ("", ""))
     outcome = Outcome()
@@ -209,7 +271,11 @@ class Sides:
         """What stands elsewhere, and what is nowhere. `exact` is the edit made again, where it can be."""
         if result in (self.mine, self.new, exact) and OURS not in result:
             lines = self._lines(self.mine) - self._lines(self.old)
-            return [], [self._told(entry) for entry in lines if lines and result == self.new != exact and entry not in self._lines(result)]
+            return [], [
+                self._told(entry)
+                for entry in lines
+                if lines and result == self.new != exact and entry not in self._lines(result)
+            ]
         old, mine, new = (self._lines(text) for text in [self.old, self.mine, self.new])
         found = self._lines(_ours(result))
         allowed = mine | new | (self._lines(exact) if exact is not None else Counter())
@@ -235,7 +301,12 @@ class Sides:
             if exact is not None:
                 back = [entry for entry in back if found[entry] > self._lines(exact)[entry]]
             lost += [f"{self._told(entry)} is back" for entry in back]
-            if exact is not None and not misplaced and found == self._lines(exact) and self._order(result) != self._order(exact):
+            if (
+                exact is not None
+                and not misplaced
+                and found == self._lines(exact)
+                and self._order(result) != self._order(exact)
+            ):
                 misplaced.append(f"{self.name}: the lines of a method are in another order")
         return misplaced, lost
 
@@ -322,6 +393,153 @@ def sample(gauntlet: Gauntlet) -> list[Pair]:
     """Each edit and each change once, or more."""
     edits, changes = list(gauntlet.owner.edits), gauntlet.changes
     return [
-        (edits[number % len(edits)], changes[number % len(changes)])
-        for number in range(max(len(edits), len(changes)))
+        (edits[number % len(edits)], changes[number % len(changes)]) for number in range(max(len(edits), len(changes)))
     ]
+
+
+# ---- the table
+
+
+@dataclass
+class Counted:
+    """Of one owner and one number of context lines."""
+
+    outcomes: dict[Pair, Outcome]
+    swept: dict[str, Swept]
+
+    @property
+    def conflicts(self) -> list[Pair]:
+        return [pair for pair, outcome in self.outcomes.items() if outcome.conflicts and pair[0] not in WHOLE]
+
+    @property
+    def wrong(self) -> list[str]:
+        told = [f"{' x '.join(pair)}: {line}" for pair, outcome in self.outcomes.items() for line in outcome.wrong]
+        return told + [f"{change}: {line}" for change, swept in self.swept.items() for line in swept.wrong]
+
+
+def reason(pair: Pair) -> str:
+    """Why a person, too, would have to decide; empty for what is nobody's decision."""
+    edit, change = pair
+    return next((why for edits, changes, why in DECIDE if edit in edits and (not changes or change in changes)), "")
+
+
+def counted(story: str, home: Path, context_lines: int) -> Counted:
+    with compiling_once():
+        gauntlet = Gauntlet(home / f"{story}{context_lines}", OWNERS[story])
+        return Counted(meeting(gauntlet, context_lines), sweeping(gauntlet, context_lines))
+
+
+def table(found: dict[tuple[str, int], Counted]) -> str:
+    lines = [HEAD, "| service | lines of context | pairs | conflicts | misplaced | lost |", "|---|--:|--:|--:|--:|--:|"]
+    for (story, context_lines), one in found.items():
+        small = [pair for pair in one.outcomes if pair[0] not in WHOLE]
+        misplaced = sum(bool(outcome.misplaced) for outcome in one.outcomes.values())
+        lost = sum(bool(outcome.lost) for outcome in one.outcomes.values())
+        share = f"{len(one.conflicts)} of {len(small)}, {len(one.conflicts) / len(small):.1%}"
+        lines.append(f"| {story} | {context_lines} | {len(one.outcomes)} | {share} | {misplaced} | {lost} |")
+    lines += ["", "Of the edits that touch all of a file, or each method of it, conflicts are not counted.", "", SWEEP]
+    lines += [
+        "| service | lines of context | places and changes | conflicts | misplaced | lost |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for (story, context_lines), one in found.items():
+        swept = one.swept.values()
+        places, conflicts = sum(each.places for each in swept), sum(each.conflicts for each in swept)
+        misplaced, lost = (sum(len(getattr(each, what)) for each in swept) for what in ["misplaced", "lost"])
+        share = f"{conflicts}, {conflicts / places:.1%}"
+        lines.append(f"| {story} | {context_lines} | {places} | {share} | {misplaced} | {lost} |")
+    for story, owner in OWNERS.items():
+        outcomes = found[story, CONTEXT_LINES].outcomes
+        changes = [*owner.changes, BETTER_TEMPLATE]
+        lines += ["", f"## {story}", "", "| | " + " | ".join(changes) + " |", "|---|" + "--:|" * len(changes)]
+        lines += [
+            f"| {edit} | " + " | ".join(shown(outcomes[edit, change]) for change in changes) + " |"
+            for edit in owner.edits
+        ]
+    lines += [
+        "",
+        "## What is to be decided",
+        "",
+        "| what was written | what changes | why a person, too, has to decide |",
+        "|---|---|---|",
+    ]
+    whys: dict[tuple[str, str], list[str]] = {}
+    for one in found.values():
+        for edit, change in one.conflicts:
+            changes = whys.setdefault((edit, reason((edit, change))), [])
+            changes += [] if change in changes else [change]
+    lines += [f"| {edit} | {', '.join(changes)} | {why} |" for (edit, why), changes in whys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def shown(outcome: Outcome) -> str:
+    return "wrong" if outcome.wrong else str(len(outcome.conflicts) or "·")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--owner", action="append", choices=OWNERS, help="only this one; may be said again")
+    parser.add_argument("--copier", action="store_true", help="every pair with Copier itself, too, and not a sample")
+    given = parser.parse_args()
+    stories = given.owner or list(OWNERS)
+    keys = [(story, context_lines) for story in stories for context_lines in [CONTEXT_LINES, MANY]]
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(2) as pool:
+        home = Path(folder)
+        jobs = {key: pool.submit(counted, key[0], home, key[1]) for key in keys}
+        checks = {key: pool.submit(checked, key[0], home, key[1], given.copier) for key in keys}
+        found = {key: job.result() for key, job in jobs.items()}
+        wrong = [f"{key}: {line}" for key, one in found.items() for line in one.wrong]
+        wrong += [f"nobody's decision: {pair}" for one in found.values() for pair in one.conflicts if not reason(pair)]
+        wrong += [f"{key}: {line}" for key, job in checks.items() for line in job.result()]
+    for line in wrong:
+        print(line)
+    text = table(found) if stories == list(OWNERS) else ""
+    print(text.split("\n## ")[0])
+    if text and not wrong:
+        (ROOT / "tests/gauntlet.md").write_text(text)
+    return len(wrong)
+
+
+def checked(story: str, home: Path, context_lines: int, every: bool) -> list[str]:
+    """Whether Copier itself does what we say: of a sample, or of every pair."""
+    with compiling_once(), rendered_once(home):
+        gauntlet = Gauntlet(home / f"{story}{context_lines}copier", OWNERS[story])
+        pairs = sample(gauntlet)
+        if every:
+            pairs = [(edit, change) for edit in gauntlet.owner.edits for change in gauntlet.changes]
+        return [f"{' x '.join(pair)}: {line}" for pair in pairs for line in differing(gauntlet, pair, context_lines)]
+
+
+@contextmanager
+def rendered_once(home: Path) -> Iterator[None]:
+    """For Copier to compare them, the former and the new version are rendered once, too, and not for each pair."""
+    whole = Worker.run_copy
+
+    def run_copy(worker: Worker) -> None:
+        if "/copier._main." not in str(worker.dst_path):
+            whole(worker)
+            return
+        asked = json.dumps([worker.template.commit, worker.template.exclude, dict(worker.data)], default=str)
+        cached = home / f"cached{os.getpid()}" / hashlib.sha256(asked.encode()).hexdigest()
+        if not cached.exists():
+            whole(worker)
+            shutil.copytree(worker.dst_path, cached)
+        shutil.copytree(cached, worker.dst_path, dirs_exist_ok=True)
+
+    setattr(Worker, "run_copy", run_copy)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(Worker, "run_copy", whole)  # noqa: B010
+
+
+def unclean(service: Path) -> list[str]:
+    told = []
+    for command in [["format", "--check"], ["check"]]:
+        done = run(service, BIN / "ruff", *command, "--no-cache", "--quiet")
+        told += [f"ruff {command[0]}: {done.stdout}"] if done.returncode else []
+    return told
+
+
+if __name__ == "__main__":
+    sys.exit(main())

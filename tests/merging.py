@@ -5,7 +5,6 @@ wherever the lines around it are found; a file with a hunk that is found nowhere
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edits import BETTER, CHANGES, EDITS, Answers, Edit, Files, answers, write
+from edits import CHANGES, EDITS, Answers, Edit, Files, answers, write
 from stories import BIN, interview
 
 Change = Callable[[Answers], Answers]
@@ -125,7 +125,15 @@ def formatting(width: int, chosen: str = "") -> Edit:
         assert paths
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), {}, {path: files[path] for path in paths})
-            command = [BIN / "ruff", "format", "--isolated", "--quiet", "--no-cache", f"--line-length={width}", "."]
+            command = [
+                str(BIN / "ruff"),
+                "format",
+                "--isolated",
+                "--quiet",
+                "--no-cache",
+                f"--line-length={width}",
+                ".",
+            ]
             subprocess.run(command, cwd=folder, check=True)
             for path in paths:
                 files[path] = (Path(folder) / path).read_text()
@@ -181,7 +189,9 @@ def common(package: str, thing: str) -> dict[str, Edit]:
         "formatted at 88, all files": formatting(88),
         "a log line in each rule": logging_everywhere(service),
         "a README instead": readme_of_ones_own,
-        "a section of the README": [("README.md", "## Deploy it\n", "## Ask us\n\nOn the fifth floor.\n\n## Deploy it\n")],
+        "a section of the README": [
+            ("README.md", "## Deploy it\n", "## Ask us\n\nOn the fifth floor.\n\n## Deploy it\n")
+        ],
         "a section of the README less": lambda files: files.update(
             {"README.md": re.sub(r"(?s)## Debug it\n.*?(?=## )", "", files["README.md"])}
         ),
@@ -215,7 +225,7 @@ def common(package: str, thing: str) -> dict[str, Edit]:
                 "\n\n@pytest.fixture\ndef evening() -> str:\n    return '20:00'\n",
             )
         ],
-        "a recipe removed": lambda files: files.pop("docs/recipes.md") and None,
+        "deleted recipes": [("docs/recipes.md", "", None)],
         "a header for all responses": [
             (
                 f"src/{package}/web/middleware.py",
@@ -235,8 +245,12 @@ def common(package: str, thing: str) -> dict[str, Edit]:
                 f'\n\n@router.get("/{thing}s/first")\ndef first_{thing}(request: Request) -> None:\n    return None\n',
             )
         ],
-        "an error more": [(f"{feature}errors.py", "", f'\n\nclass {thing.title()}Late(Conflict):\n    title = "Too late"\n')],
-        "a payload more": [(f"{feature}schemas.py", "", f"\n\nclass First{thing.title()}Out(shared.Payload):\n    pass\n")],
+        "an error more": [
+            (f"{feature}errors.py", "", f'\n\nclass {thing.title()}Late(Conflict):\n    title = "Too late"\n')
+        ],
+        "a payload more": [
+            (f"{feature}schemas.py", "", f"\n\nclass First{thing.title()}Out(shared.Payload):\n    pass\n")
+        ],
         "a test at the end": [
             (f"{tests}test_use_cases.py", "", f"\n\ndef test_first(world: World) -> None:\n    world.make_{thing}()\n")
         ],
@@ -249,12 +263,18 @@ def common(package: str, thing: str) -> dict[str, Edit]:
         "another text of an error": [
             (f"{feature}errors.py", f'"{thing.title()} not found"', f'"There is no such {thing}"')
         ],
-        "another row of the tests": [("tests/world.py", '            "owner": "ann",\n', '            "owner": "ann",  # as all\n')],
+        "another row of the tests": [
+            ("tests/world.py", '            "owner": "ann",\n', '            "owner": "ann",  # as all\n')
+        ],
         "a word on errors": [
             ("docs/use-cases.md", "## What an error means\n", "## What an error means\n\nAsk Anna.\n")
         ],
         "a log line in one rule": [
-            (service, "        values = {**new.model_dump()", "        print(owner)\n        values = {**new.model_dump()")
+            (
+                service,
+                "        values = {**new.model_dump()",
+                "        print(owner)\n        values = {**new.model_dump()",
+            )
         ],
         "the first test removed": removing([(f"{tests}test_use_cases.py", rf"test_create_{thing}\b")]),
     }
@@ -303,20 +323,44 @@ BISTRO = Owner(
                 "\n    def _finish(self, id: UUID, done: lifecycle.Transition) -> schemas.BookingOut:\n"
                 '        return self._repository.update(id, {"status": done.target}, schemas.BookingOut)\n',
             ),
-            (f"{BOOKING}service.py", "from ...clock import now\n", "from ... import lifecycle\nfrom ...clock import now\n"),
+            (
+                f"{BOOKING}service.py",
+                "from ...clock import now\n",
+                "from ... import lifecycle\nfrom ...clock import now\n",
+            ),
         ],
         "a method moved": moving(f"{BOOKING}service.py", "count", "create"),
         "a class moved": moving_class(BOOKING, "BookingDeclineIn"),
         "a use case removed": removing(
-            [(f"{BOOKING}controller.py", "count_bookings"), (f"{BOOKING}service.py", "count"), (f"{BOOKING}repository.py", "count")]
+            [
+                (f"{BOOKING}controller.py", "count_bookings"),
+                (f"{BOOKING}service.py", "count"),
+                (f"{BOOKING}repository.py", "count"),
+            ]
         ),
         "a field of one's own": [
-            (f"{BOOKING}model.py", "    party_size: orm.Mapped[int]\n", "    party_size: orm.Mapped[int]\n    babies: orm.Mapped[int | None]\n"),
-            (f"{BOOKING}schemas.py", "    note: Text | None = Field(\n", "    babies: Integer | None = Field(default=None, ge=0, le=4)\n    note: Text | None = Field(\n"),
-            ("tests/world.py", '            "party_size": 1,\n', '            "party_size": 1,\n            "babies": 0,\n'),
+            (
+                f"{BOOKING}model.py",
+                "    party_size: orm.Mapped[int]\n",
+                "    party_size: orm.Mapped[int]\n    babies: orm.Mapped[int | None]\n",
+            ),
+            (
+                f"{BOOKING}schemas.py",
+                "    note: Text | None = Field(\n",
+                "    babies: Integer | None = Field(default=None, ge=0, le=4)\n    note: Text | None = Field(\n",
+            ),
+            (
+                "tests/world.py",
+                '            "party_size": 1,\n',
+                '            "party_size": 1,\n            "babies": 0,\n',
+            ),
         ],
         "a field for staff only": [
-            (f"{BOOKING}schemas.py", "class BookingListOut(shared.Out):\n    id: UUID\n", "class BookingListOut(shared.Out):\n    id: UUID\n    updated_at: dt.datetime\n"),
+            (
+                f"{BOOKING}schemas.py",
+                "class BookingListOut(shared.Out):\n    id: UUID\n",
+                "class BookingListOut(shared.Out):\n    id: UUID\n    updated_at: dt.datetime\n",
+            ),
         ],
         "a tighter bound": [(f"{BOOKING}schemas.py", "        max_length=200,\n", "        max_length=100,\n")],
         "a condition of a list": [
@@ -338,7 +382,11 @@ BISTRO = Owner(
                 "        return service.BookingService(tx).decline(",
                 '        audit.note("decline")\n        return service.BookingService(tx).decline(',
             ),
-            (f"{BOOKING}controller.py", "from ...web import auth, csv", "from ... import audit\nfrom ...web import auth, csv"),
+            (
+                f"{BOOKING}controller.py",
+                "from ...web import auth, csv",
+                "from ... import audit\nfrom ...web import auth, csv",
+            ),
             ("src/bistro/audit.py", None, '"""Who did what."""\n\n\ndef note(what: str) -> None:\n    print(what)\n'),
         ],
     },
@@ -349,10 +397,17 @@ BISTRO = Owner(
             "staff confirms booking: requested -> confirmed",
             "staff declines booking with reason: requested -> declined",
         ),
-        "two fields swapped": swapping("data", "  party_size: integer 1..12\n  note: text ..500 optional\n", "  phone: text 5..20 optional secret\n"),
+        "two fields swapped": swapping(
+            "data",
+            "  party_size: integer 1..12\n  note: text ..500 optional\n",
+            "  phone: text 5..20 optional secret\n",
+        ),
         "the things swapped": swapping_things,
     },
-    {"a field renamed": ("note", "wish"), "an actor more": ("Staff confirms booking", "Host or staff confirms booking")},
+    {
+        "a field renamed": ("note", "wish"),
+        "an actor more": ("Staff confirms booking", "Host or staff confirms booking"),
+    },
 )
 
 # ---- helpdesk, on PostgreSQL
@@ -369,7 +424,13 @@ HELPDESK = Owner(
         "a variable renamed": renaming_variable(f"{TICKET}repository.py", "list_all", "listed_all", "found"),
         "a method moved": moving(f"{TICKET}service.py", "export", "create"),
         "a class moved": moving_class(TICKET, "TicketSolveIn"),
-        "a use case removed": removing([(f"{TICKET}controller.py", "count_tickets"), (f"{TICKET}service.py", "count"), (f"{TICKET}repository.py", "count")]),
+        "a use case removed": removing(
+            [
+                (f"{TICKET}controller.py", "count_tickets"),
+                (f"{TICKET}service.py", "count"),
+                (f"{TICKET}repository.py", "count"),
+            ]
+        ),
         "a rule of a move": [
             (
                 f"{TICKET}service.py",
@@ -415,8 +476,17 @@ HELPDESK = Owner(
     },
     {
         "a thing more": answers(
-            ("use_cases", LAST, LAST + "\nlead writes article: draft -> ready\nlead creates article with title, words\nanyone lists articles"),
-            ("data", "  internal: boolean = false", "  internal: boolean = false\n\narticle:\n  title: text 1..80\n  words: text ..5000\n  status: draft | ready"),
+            (
+                "use_cases",
+                LAST,
+                LAST
+                + "\nlead writes article: draft -> ready\nlead creates article with title, words\nanyone lists articles",
+            ),
+            (
+                "data",
+                "  internal: boolean = false",
+                "  internal: boolean = false\n\narticle:\n  title: text 1..80\n  words: text ..5000\n  status: draft | ready",
+            ),
         ),
         "a use case more": answers(("use_cases", LAST, LAST + "\nlead views ticket\nagent changes ticket with due")),
         "a field more": answers(
@@ -430,7 +500,8 @@ HELPDESK = Owner(
             ("use_cases", LAST, "lead exports tickets"),
         ),
         "a field renamed": answers(
-            ("data", "  body: text", "  message: text"), ("use_cases", "title, body, priority", "title, message, priority")
+            ("data", "  body: text", "  message: text"),
+            ("use_cases", "title, body, priority", "title, message, priority"),
         ),
         "a state and a move more": answers(
             ("data", "solved | closed", "solved | closed | spam"),
@@ -474,7 +545,11 @@ ALIKE = Owner(
         "a variable renamed": renaming_variable(f"{ALIKE_TICKET}repository.py", "list_all", "listed_all", "found"),
         "a method moved": moving(f"{ALIKE_TICKET}service.py", "export", "create"),
         "a use case removed": removing(
-            [(f"{ALIKE_TICKET}controller.py", "export_tickets"), (f"{ALIKE_TICKET}service.py", "export"), (f"{ALIKE_TICKET}repository.py", "export")]
+            [
+                (f"{ALIKE_TICKET}controller.py", "export_tickets"),
+                (f"{ALIKE_TICKET}service.py", "export"),
+                (f"{ALIKE_TICKET}repository.py", "export"),
+            ]
         ),
         "a condition of a list": [
             (
@@ -531,7 +606,9 @@ ALIKE = Owner(
     },
     {
         "no more changes by leads": answers(("use_cases", "lead changes ticket with title, topic, opened_on\n", "")),
-        "no more changes by agents": answers(("use_cases", "agent changes own ticket with title, topic, opened_on\n", "")),
+        "no more changes by agents": answers(
+            ("use_cases", "agent changes own ticket with title, topic, opened_on\n", "")
+        ),
         "a move less": answers(("use_cases", "lead takes ticket with note: open -> taken\n", "")),
         "the other move less": answers(("use_cases", "lead drops ticket with note: open -> dropped\n", "")),
         "no more exports": answers(("use_cases", f"lead exports tickets {BY}", "")),
@@ -548,11 +625,19 @@ ALIKE = Owner(
             ("outputs", "agent views own ticket: id, title, topic, opened_on, urgent, status\n", ""),
         ),
         "a thing more": answers(
-            ("use_cases", f"lead exports tickets {BY}", f"lead exports tickets {BY}\nlead adds team\nanyone lists teams"),
+            (
+                "use_cases",
+                f"lead exports tickets {BY}",
+                f"lead exports tickets {BY}\nlead adds team\nanyone lists teams",
+            ),
             ("data", "taken | dropped", "taken | dropped\n\nteam:\n  name: text 1..40"),
         ),
         "a use case more": answers(
-            ("use_cases", f"lead exports tickets {BY}", f"lead exports tickets {BY}\nlead counts tickets by status\nlead removes ticket")
+            (
+                "use_cases",
+                f"lead exports tickets {BY}",
+                f"lead exports tickets {BY}\nlead counts tickets by status\nlead removes ticket",
+            )
         ),
         "a state and a move more": answers(
             ("data", "taken | dropped", "taken | dropped | parked"),
@@ -577,8 +662,9 @@ ALIKE = Owner(
             "use_cases", "lead takes ticket with note: open -> taken", "lead drops ticket with note: open -> dropped"
         ),
         "two fields swapped": swapping("data", "  title: text 1..80\n", "  topic: text 1..40\n"),
-        "another order": lambda given: given
-        | {"use_cases": "\n".join(reversed(given["use_cases"].strip().splitlines()))},
+        "another order": lambda given: (
+            given | {"use_cases": "\n".join(reversed(given["use_cases"].strip().splitlines()))}
+        ),
     },
     {"a field renamed": ("topic", "area")},
 )

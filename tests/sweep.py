@@ -4,12 +4,9 @@ The line is a comment, a statement, a decorator, or a comment at the end of a li
 """
 
 import ast
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from merging import OURS, Three, apply_line, merge_file
@@ -37,6 +34,10 @@ class Swept:
     misplaced: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
+    @property
+    def wrong(self) -> list[str]:
+        return self.misplaced + self.lost
+
 
 @cache
 def places(text: str) -> list[Place]:
@@ -44,7 +45,9 @@ def places(text: str) -> list[Place]:
     found: list[tuple[int, int, str]] = []
     nodes = list(ast.walk(ast.parse(text)))
     statements = [node for node in nodes if isinstance(node, ast.stmt)]
-    strings = [node for node in nodes if isinstance(node, ast.Constant | ast.JoinedStr) and node.lineno != node.end_lineno]
+    strings = [
+        node for node in nodes if isinstance(node, ast.Constant | ast.JoinedStr) and node.lineno != node.end_lineno
+    ]
     whole = {number for node in strings for number in range(node.lineno, node.end_lineno or 0)}
     for number, line in enumerate(lines):
         if not line.strip() or number in whole:
