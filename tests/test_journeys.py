@@ -137,8 +137,8 @@ BUGS = {
     ),
     "a transaction that only reads": Bug(
         FEATURE + "controller.py",
-        "def create_booking(body: schemas.BookingCreateIn, request: Request, caller: auth.Caller) -> Response:\n    with transaction.write(",
-        "def create_booking(body: schemas.BookingCreateIn, request: Request, caller: auth.Caller) -> Response:\n    with transaction.read(",
+        "    with transaction.write(request) as tx:\n        key =",
+        "    with transaction.read(request) as tx:\n        key =",
         Guest.books,
         ["503 POST /bookings", "begin (read)", "readonly database", "rollback"],
         ["201"],

@@ -44,8 +44,8 @@ def watch(app: FastAPI, port: int) -> ASGIApp:
     call = _watched_async(middleware.RequestMiddleware.__call__, "middleware")
     setattr(middleware.RequestMiddleware, "__call__", call)  # noqa: B010
     logging.getLogger().addHandler(LogLines())
-    # The line of a journey says more.
-    logging.getLogger("access").disabled = True
+    # The line of a journey says more than that of the request.
+    middleware.log.addFilter(lambda record: not hasattr(record, "fields"))
     operations = [operation for path in app.openapi()["paths"].values() for operation in path.values()]
     asked = {one["operationId"]: one.get("security") or [{"": []}] for one in operations}
     return Recorder(app, port, {name: next(iter(rules[0].values())) for name, rules in asked.items()})
