@@ -57,6 +57,7 @@ REFUSED = {
     *keyword.kwlist,
     *"own with by once or anyone nothing always id version created_at updated_at owner".split(),
     *"dt sa orm str int bool float bytes self copy dict json schema registry metadata construct".split(),
+    *"con prn aux nul com1 com9 lpt1 lpt9".split(),
 }
 TEXTS = ["a", "Two", "optional", "{{x}}", '"Two  {% words %} it\'s"', '"\\n"', '"ß☕"', '""', '"a|b = c"', "x" * 36]
 DEFAULTS = {

@@ -136,14 +136,14 @@ def status_of(url: str, **headers: str) -> int:
 
 @contextmanager
 def running(folder: Path, url: str, *command: object, **environment: str) -> Iterator[Path]:
-    """A program, from its first 200 at the URL until SIGTERM has ended it; what it writes is in the file given."""
+    """A program, from when it responds at the URL until SIGTERM has ended it; what it writes is in the file given."""
     path = folder / "served.log"
     with path.open("w") as log:
         words = [str(part) for part in command]
         process = subprocess.Popen(words, cwd=folder, env=clean() | environment, stdout=log, stderr=log)
     try:
         end = time.monotonic() + 30
-        while status_of(url) != 200:
+        while status_of(url) in (0, 502, 503):
             assert process.poll() is None and time.monotonic() < end, path.read_text()
             time.sleep(0.05)
         yield path

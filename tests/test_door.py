@@ -3,13 +3,18 @@
 import json
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
+import psycopg
 import pytest
-from serving import HTTP, Service, provider, served, status_of
-from stories import Story
+from serving import HTTP, Service, new_database, provider, served, status_of
+from stories import Story, run
+
+SETTINGS = {"AUTH_ISSUER": "https://login.example.com", "AUTH_AUDIENCE": "a", "AUTH_JWKS_URL": "http://127.0.0.1:1"}
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +116,48 @@ def test_the_path_of_a_proxy(tell: Callable[[str], Story], tools: Path, tmp_path
         with HTTP.open(f"http://127.0.0.1:{service.port}{sent}/docs") as page:
             assert "'/shop/openapi.json'" in page.read().decode()
         assert json.loads(service.run("openapi"))["servers"] == [{"url": "/shop"}]
+
+
+# ---- a database that it cannot use
+
+# The user, the hosts, the database and its options; and the reason that is given.
+UNUSABLE = {
+    "a missing right": ("powerless", "{host}", "{name}", "", "permission denied for schema public"),
+    "no such user": ("nobody", "{host}", "{name}", "", 'role "nobody" does not exist'),
+    "no such database": ("postgres", "{host}", "nothing", "", 'database "nothing" does not exist'),
+    "nobody listens": ("postgres", "127.0.0.1:1", "{name}", "", "Connection refused"),
+    "a port that is none": ("postgres", "{host}:abc", "{name}", "", "A port must be a number from 1 to 65535"),
+    "a port beyond the last": ("postgres", "{host}:65536", "{name}", "", "A port must be a number from 1 to 65535"),
+    "no such option": ("postgres", "{host}", "{name}", "?foo=1", 'invalid URI query parameter: "foo"'),
+    "no such value": ("postgres", "{host}", "{name}", "?sslmode=x", 'invalid sslmode value: "x"'),
+}
+
+
+@pytest.fixture
+def place(postgres: str) -> Iterator[dict[str, str]]:
+    """A new database in which a user without rights may not do anything."""
+    url = urlsplit(new_database(postgres))
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE ROLE powerless LOGIN")
+        yield {"host": quote(parse_qs(url.query)["host"][0], safe=""), "name": url.path.removeprefix("/")}
+        connection.execute("DROP ROLE powerless")
+
+
+def migrate(story: Story, tools: Path, url: str) -> subprocess.CompletedProcess[str]:
+    code = "from bistro.cli import main; main()"
+    return run(story.path, tools / "python", "-c", code, "migrate", PYTHONPATH="src", **SETTINGS, DATABASE_URL=url)
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_one_line_says_why(case: str, tell: Callable[[str], Story], tools: Path, place: dict[str, str]) -> None:
+    user, host, name, options, reason = (part.format(**place) for part in UNUSABLE[case])
+    done = migrate(tell("bistro_postgresql"), tools, f"postgresql://{user}@{host}/{name}{options}")
+    *before, line = done.stderr.splitlines()
+    assert [text for text in before if " INFO alembic." not in text] == []
+    assert done.returncode == 1 and line.startswith("bistro: ") and reason in line, line
+
+
+def test_several_hosts_of_which_one_is_there(tell: Callable[[str], Story], tools: Path, place: dict[str, str]) -> None:
+    url = "postgres://postgres@127.0.0.1:1,{host}:5432/{name}?target_session_attrs=read-write"
+    done = migrate(tell("bistro_postgresql"), tools, url.format(**place))
+    assert done.returncode == 0, done.stderr

@@ -56,12 +56,28 @@ def test_the_workflow_does_what_its_owner_does(story: Story) -> None:
     workflow = yaml.safe_load(story.files()[".github/workflows/ci.yml"])
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     assert [step["run"] for step in steps if "run" in step] == ["make test", "uv audit"]
-    assert workflow["env"] == {"UV_LOCKED": "1"}
     (python,) = {step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {})}
     assert {base for (_, base), *_ in stages(story)} == {
         f"python:{python}-slim-trixie AS build",
         f"python:{python}-slim-trixie",
     }
+
+
+def test_the_workflow_needs_no_lock_and_uses_one(bistro: Story, tmp_path: Path) -> None:
+    service = Path(shutil.copytree(bistro.path, tmp_path / "service"))
+    workflow = yaml.safe_load((service / ".github/workflows/ci.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert {json.dumps(step["env"]) for step in steps} == {"{\"UV_LOCKED\": \"${{ hashFiles('uv.lock') != '' }}\"}"}
+    assert "env" not in workflow
+    # As `make setup` does, but for the installation.
+    sync: list[str | Path] = [BIN / "uv", "sync", "--dry-run"]
+    done = run(service, *sync, UV_LOCKED="false")
+    assert done.returncode == 0, done.stderr
+    assert run(service, BIN / "uv", "lock").returncode == 0
+    assert run(service, *sync, UV_LOCKED="true").returncode == 0
+    project = service / "pyproject.toml"
+    project.write_text(project.read_text().replace('"pydantic>=', '"anyio",\n    "pydantic>='))
+    assert run(service, *sync, UV_LOCKED="true").returncode == 1
 
 
 def test_the_hooks_are_the_verbs_of_the_makefile(story: Story) -> None:
@@ -119,6 +135,8 @@ def test_compose_gives_each_no_more_than_it_needs(tell: Callable[[str], Story]) 
         assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else []), name
         assert ("ports" in service) == (name == "proxy")
         assert service["networks"] == {"proxy": ["front"], "app": ["front", "back"]}.get(name, ["back"])
+        assert service["mem_limit"] == ("1g" if name == "database" else "512m") and service["pids_limit"] == 256
+        assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
         assert not service.keys() & {"privileged", "pid", "ipc", "network_mode", "devices"}
     assert compose["networks"]["back"] == {"internal": True}
     assert not services["database"]["user"].startswith(("0", "root"))
@@ -261,7 +279,7 @@ def ended(client: socket.socket) -> bool:
 
 
 @contextmanager
-def proxied(caddyfile: str, folder: Path, to: str) -> Iterator[str]:
+def proxied(caddyfile: str, folder: Path, to: str, prefix: str = "") -> Iterator[str]:
     """The port of the proxy before what listens on another."""
     port = str(free_port())
     folder.mkdir()
@@ -269,7 +287,8 @@ def proxied(caddyfile: str, folder: Path, to: str) -> Iterator[str]:
     (folder / "Caddyfile").write_text(caddyfile.replace("app:8000", f"127.0.0.1:{to}"))
     site = f"http://127.0.0.1:{port}"
     command = [BIN / "caddy", "run", "--config", "Caddyfile"]
-    with running(folder, f"{site}/health/live", *command, SITE=site, XDG_DATA_HOME=str(folder)):
+    settings = {"SITE": site, "ROOT_PATH": prefix, "XDG_DATA_HOME": str(folder)}
+    with running(folder, f"{site}/health/live", *command, **settings):
         yield port
 
 
@@ -287,6 +306,31 @@ def test_the_proxy_cuts_off_who_is_slow_where_the_server_waits(
         assert status_of(f"http://127.0.0.1:{port}/health/live", **{"X-Large": "a" * 20_000}) == 431
         assert any(ended(there) for _ in range(60))
         assert not ended(here)
+
+
+@pytest.mark.parametrize("prefix", ["", "/shop"])
+def test_the_proxy_lets_the_contract_through_and_nothing_else(
+    tell: Callable[[str], Story], image: Path, tmp_path: Path, prefix: str
+) -> None:
+    caddyfile, direct = tell("bistro_postgresql").files()["Caddyfile"], str(free_port())
+    settings = {"DATABASE_URL": "sqlite:///a.db", "PORT": direct, "ROOT_PATH": prefix, **SETTINGS}
+    serve = [image / ".venv/bin/bistro", "serve"]
+    with (
+        running(tmp_path, f"http://127.0.0.1:{direct}/health/live", *serve, **settings),
+        proxied(caddyfile, tmp_path / "proxy", direct, prefix) as port,
+    ):
+        assert status_of(f"http://127.0.0.1:{direct}{prefix}/health/live") == 200
+        assert status_of(f"http://127.0.0.1:{port}{prefix}/bookings") == 401
+        for start in {"", prefix}:
+            for path in [
+                "/health/live",
+                "/health/ready",
+                "/HEALTH/live",
+                "/health%2Flive",
+                "//health/live",
+                "/x/../health/live",
+            ]:
+                assert status_of(f"http://127.0.0.1:{port}{start}{path}") == 404, path
 
 
 # `serve`, with an app that says who calls.
@@ -323,4 +367,4 @@ def test_only_a_proxy_says_who_the_client_is(
 def test_a_proxy_that_is_no_address_stops_the_start(image: Path) -> None:
     settings = {"DATABASE_URL": "sqlite:///a.db", "FORWARDED_ALLOW_IPS": "proxy.example.com", **SETTINGS}
     done = run(image, image / ".venv/bin/bistro", "serve", **settings)
-    assert done.returncode == 1 and done.stderr.startswith("bistro: FORWARDED_ALLOW_IPS: String should match"), done
+    assert done.returncode == 1 and done.stderr.startswith("bistro: FORWARDED_ALLOW_IPS: Has the wrong form"), done

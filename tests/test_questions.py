@@ -340,7 +340,7 @@ def test_nonsense_is_refused_with_a_sentence(asked: Asked, answers: dict[str, st
 
 
 @pytest.mark.parametrize(
-    "name", ["class", "json", "pydantic-settings", "tests", "Bistro", "2nd", "x", "a--b", "a-", "a" * 41]
+    "name", ["class", "json", "pydantic-settings", "tests", "aux", "Bistro", "2nd", "x", "a--b", "a-", "a" * 41]
 )
 def test_refused_service_names(asked: Asked, name: str) -> None:
     assert asked.refusal("service_name", service_name=name)

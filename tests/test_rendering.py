@@ -22,7 +22,8 @@ ALWAYS = """
     src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/clock.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
     src/PACKAGE/settings.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
     src/PACKAGE/database/base.py src/PACKAGE/database/engine.py src/PACKAGE/database/repository.py
-    src/PACKAGE/database/revision.py src/PACKAGE/database/transaction.py src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
+    src/PACKAGE/database/revision.py src/PACKAGE/database/transaction.py src/PACKAGE/database/url.py
+    src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
     src/PACKAGE/web/logging.py src/PACKAGE/web/middleware.py src/PACKAGE/web/problems.py src/PACKAGE/web/rate_limit.py
     src/PACKAGE/web/responses.py src/PACKAGE/web/transaction.py
     contract/api.txt docs/database.md docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
@@ -109,9 +110,12 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         "docs/database.md",
         "pyproject.toml",
         f"src/{story.package}/settings.py",
-        *(f"src/{story.package}/database/{part}.py" for part in ["base", "engine", "repository"]),
+        *(f"src/{story.package}/database/{part}.py" for part in ["base", "engine", "repository", "url"]),
         f"src/{story.package}/web/transaction.py",
-        *(f"tests/{part}.py" for part in ["test_transaction", "databases", "migration", "postgres", "world"]),
+        *(
+            f"tests/{part}.py"
+            for part in ["test_settings", "test_transaction", "databases", "migration", "postgres", "world"]
+        ),
         "migrations/env.py",
         *long,
     }
