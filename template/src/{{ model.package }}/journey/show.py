@@ -89,7 +89,7 @@ def _stop(stop: Json, marked: bool) -> Iterator[str]:
     for name, value in (stop.get("input") or {}).items():
         yield from _wrapped(f"{name} = {_value(value)}", inside, 2)
     if stop["layer"] in ("service", "auth") and stop.get("output") is not None:
-        yield from _wrapped(f"-> {_value(stop['result'])}", inside, 2)
+        yield from _wrapped(f"-> {_value(stop['output'])}", inside, 2)
     if marked:
         yield from _error(stop["error"], inside)
 

@@ -45,7 +45,7 @@ def watch(app: FastAPI, port: int) -> ASGIApp:
     setattr(middleware.RequestMiddleware, "__call__", call)  # noqa: B010
     logging.getLogger().addHandler(LogLines())
     # The line of a journey says more.
-    logging.getLogger("access").disabled = True
+    middleware.log.addFilter(lambda record: not hasattr(record, "fields"))
     operations = [operation for path in app.openapi()["paths"].values() for operation in path.values()]
     asked = {one["operationId"]: one.get("security") or [{"": []}] for one in operations}
     return Recorder(app, port, {name: next(iter(rules[0].values())) for name, rules in asked.items()})
@@ -141,12 +141,12 @@ def _watched_transaction(original: Any) -> Any:
     where = _place(original)
 
     @contextlib.contextmanager
-    def transaction_recorded(self: Any, kind: str) -> Iterator[Any]:
+    def transaction_recorded(self: Any, kind: str, *more: Any) -> Iterator[Any]:
         recording = current.get()
         if recording:
             recording.note("transaction", f"begin ({kind})", where)
         try:
-            with original(self, kind) as tx:
+            with original(self, kind, *more) as tx:
                 yield tx
         except BaseException:
             if recording:
