@@ -11,9 +11,10 @@ from stories import Story, git, owned, run
 
 ENVIRONMENT = {"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
 FIELD, HOLD, MAIL = "A field", "One service asks another", "An e-mail afterwards"
-TITLES = [FIELD, "A rule", "An endpoint", "A query with a join", HOLD, MAIL, "A call of another service"]
-# Where no thing refers to another.
-OF_ONE_THING = [title for title in TITLES if title not in [HOLD, "A query with a join"]]
+JOIN, TRAIL = "A query with a join", "A trail of transitions"
+TITLES = [FIELD, "A rule", "An endpoint", JOIN, HOLD, MAIL, TRAIL, "A call of another service"]
+# Where no thing refers to another, and none has states.
+OF_ONE_THING = [title for title in TITLES if title not in [HOLD, JOIN, TRAIL]]
 
 LISTS = ["tests/test_problems.py", "tests/test_security.py"]
 

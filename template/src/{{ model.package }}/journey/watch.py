@@ -141,12 +141,12 @@ def _watched_transaction(original: Any) -> Any:
     where = _place(original)
 
     @contextlib.contextmanager
-    def transaction_recorded(self: Any, kind: str) -> Iterator[Any]:
+    def transaction_recorded(self: Any, kind: str, *more: Any) -> Iterator[Any]:
         recording = current.get()
         if recording:
             recording.note("transaction", f"begin ({kind})", where)
         try:
-            with original(self, kind) as tx:
+            with original(self, kind, *more) as tx:
                 yield tx
         except BaseException:
             if recording:
