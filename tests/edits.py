@@ -1,20 +1,25 @@
 """What owners of a bistro write in it, and what they and we change about it afterwards.
 
 An edit is a list of (file, text, text instead): without a text the file is new, without another it is deleted.
+Or it is what a refactoring does with all files, by their names. Both can be made again on a newer rendering.
 A change is the same for the answers, or for the files of the template.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-Edit = list[tuple[str, str | None, str | None]]
+from scopes import scope_at
+
+Files = dict[str, str]
+Parts = list[tuple[str, str | None, str | None]]
+Edit = Parts | Callable[[Files], None]
 Answers = dict[str, str]
 
 BOOKING = "src/bistro/features/booking/"
 TABLE = "src/bistro/features/table/"
 
 # A rule as the README of a service explains it: it takes three rooms.
-RULE: Edit = [
+RULE: Parts = [
     (
         TABLE + "errors.py",
         "\n\nclass TableInUse",
@@ -52,7 +57,7 @@ RULE: Edit = [
     ),
 ]
 
-EDITS: dict[str, Edit] = {
+EDITS: dict[str, Parts] = {
     "nothing": [],
     "a rule of three rooms": RULE,
     "a rule in a busy method": [
@@ -213,8 +218,8 @@ EDITS: dict[str, Edit] = {
         ),
         (
             BOOKING + "controller.py",
-            '\n\n\n@router.post(\n    "/bookings",\n',
-            '\nlog = logging.getLogger("bookings")\n\n\n@router.post(\n    "/bookings",\n',
+            "\n\n\n@router.post(  # create_booking\n",
+            '\nlog = logging.getLogger("bookings")\n\n\n@router.post(  # create_booking\n',
         ),
         (BOOKING + "controller.py", "from typing import", "import logging\nfrom typing import"),
         ("contract/api.txt", "/confirm: Staff confirms booking", "/confirm: Staff promises a table"),
@@ -390,7 +395,7 @@ CHANGES: dict[str, Callable[[Answers], Answers]] = {
 SRC = "src/{{ model.package }}/"
 FEATURE = SRC + "features/{% yield feature from model.features %}{{ feature.name }}{% endyield %}/"
 # A newer template: a changed file in each layer. (Of an edit, the first text is what the template has today.)
-BETTER: Edit = [
+BETTER: Parts = [
     (FEATURE + "controller.py.jinja", "No rules, no SQL.", "Neither rules nor SQL."),
     (
         FEATURE + "service.py.jinja",
@@ -415,15 +420,72 @@ BETTER: Edit = [
 ]
 
 
-def apply(edit: Edit, folder: Path) -> None:
+def apply(edit: Parts, folder: Path) -> None:
+    names = {name for name, _, _ in edit}
+    files = {name: (folder / name).read_text() for name in names if (folder / name).exists()}
+    write(folder, files, edited(files, edit))
+
+
+def write(folder: Path, before: Files, after: Files) -> None:
+    for name in before.keys() - after.keys():
+        (folder / name).unlink()
+    for name, text in after.items():
+        if before.get(name) != text:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+
+
+def edited(files: Files, edit: Edit) -> Files:
+    """AssertionError where the place of the edit is not there."""
+    after = dict(files)
+    if callable(edit):
+        edit(after)
+        return after
     for name, old, new in edit:
-        path = folder / name
         if new is None:
-            path.unlink()
+            assert after.pop(name, None) is not None, name
         elif old is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(new)
+            after[name] = new
         else:
-            text = path.read_text()
-            assert old in text, f"{name}: {old}"
-            path.write_text(text.replace(old, new, 1) if old else text + new)
+            assert name in after and old in after[name], f"{name}: {old}"
+            after[name] = after[name].replace(old, new, 1) if old else after[name] + new
+    return after
+
+
+def again(before: Files, files: Files, edit: Edit) -> tuple[Files, set[str]]:
+    """The edit that was made `before`, made on newer files, each text in what it stands in; and where it cannot be."""
+    if callable(edit):
+        try:
+            return edited(files, edit), set()
+        except AssertionError:
+            return files, edited(before, edit).keys() | before.keys()
+    after, impossible = dict(files), set()
+    for part in edit:
+        name, old, new = part
+        try:
+            if old and new is not None:
+                at = _in_scope(name, before[name], after.get(name, ""), old)
+                after[name] = after[name][:at] + new + after[name][at + len(old) :]
+            else:
+                after = edited(after, [part])
+            before = edited(before, [part])
+        except AssertionError:
+            impossible.add(name)
+    return after, impossible
+
+
+def _in_scope(name: str, before: str, text: str, old: str) -> int:
+    """Where the text is, in the scope in which it was before."""
+
+    def scope(whole: str, at: int) -> tuple[str, ...]:
+        """Of its first line; blank lines at its beginning have none."""
+        blank = len(old) - len(old.lstrip("\n"))
+        return scope_at(name, whole, whole.count("\n", 0, at + blank))
+
+    wanted, found, at = scope(before, before.index(old)), [], text.find(old)
+    while at >= 0:
+        if scope(text, at) == wanted:
+            found.append(at)
+        at = text.find(old, at + 1)
+    assert len(found) == 1, f"{name}: {old}"
+    return found[0]

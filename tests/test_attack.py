@@ -505,7 +505,7 @@ def test_nothing_falls_over(
     log = tmp_path / "served.log"
     with ExitStack() as running:
         known = running.enter_context(provider(tools, ROLES))
-        settings = {"DATABASE_URL": database_of(tell(name), tmp_path, request), **known.settings}
+        settings = {"DATABASE_URL": database_of(tell(name), tmp_path, request), "EXPORTS": "100", **known.settings}
         service = Service(tell(name), tools, log, settings, (command,), HURRY)
         if command == "serve":
             service.run("migrate")

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -180,12 +181,13 @@ class Namespace:
 
     target: str
     name: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:8]}")
-    address: str = "198.18.77.2"
+    # Of a network for tests (RFC 2544), another one for each test.
+    network: str = field(default_factory=lambda: f"198.18.{Random().randrange(256)}")
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg://postgres@{self.address}:5432"
+        return f"postgresql+psycopg://postgres@{self.network}.2:5432"
 
     def ip(self, *words: str) -> None:
         subprocess.run(["ip", *words], check=True, capture_output=True)
@@ -193,26 +195,26 @@ class Namespace:
     def make(self) -> None:
         self.ip("netns", "add", self.name)
         self.ip("link", "add", f"{self.name}a", "type", "veth", "peer", "name", f"{self.name}b", "netns", self.name)
-        self.ip("address", "add", "198.18.77.1/30", "dev", f"{self.name}a")
+        self.ip("address", "add", f"{self.network}.1/30", "dev", f"{self.name}a")
         self.ip("link", "set", f"{self.name}a", "up")
         self.ip("-n", self.name, "link", "set", f"{self.name}b", "up")
         self.lead_on()
 
     def lead_on(self) -> None:
-        self.ip("-n", self.name, "address", "add", f"{self.address}/30", "dev", f"{self.name}b")
-        command = ["ip", "netns", "exec", self.name, sys.executable, "-c", FORWARDER, self.address, self.target]
+        self.ip("-n", self.name, "address", "add", f"{self.network}.2/30", "dev", f"{self.name}b")
+        command = ["ip", "netns", "exec", self.name, sys.executable, "-c", FORWARDER, f"{self.network}.2", self.target]
         self.process = subprocess.Popen(command)
         end = time.monotonic() + 10
         while time.monotonic() < end:
             try:
-                return socket.create_connection((self.address, 5432), 1).close()
+                return socket.create_connection((f"{self.network}.2", 5432), 1).close()
             except OSError:
                 time.sleep(0.05)
         raise AssertionError("nothing listens in the namespace")
 
     def fall_silent(self) -> None:
         assert self.process
-        self.ip("-n", self.name, "address", "del", f"{self.address}/30", "dev", f"{self.name}b")
+        self.ip("-n", self.name, "address", "del", f"{self.network}.2/30", "dev", f"{self.name}b")
         # What its end would send has nowhere to come from.
         self.process.kill()
         self.process.wait()
@@ -221,7 +223,7 @@ class Namespace:
         if self.process:
             self.process.kill()
             self.process.wait()
-        self.ip("netns", "del", self.name)
+        subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
 
 @contextmanager
@@ -239,6 +241,7 @@ def way_to(kind: str, server: Any) -> Iterator[Way]:
         try:
             namespace.make()
         except (OSError, subprocess.CalledProcessError) as error:
+            namespace.remove()
             pytest.skip(f"no network namespaces here: {error}")
         try:
             yield namespace
@@ -289,12 +292,12 @@ def test_a_database_that_falls_silent(kind: str, tell: Callable[[str], Story], t
                 time.sleep(2)
                 way.fall_silent()
                 silent = time.monotonic()
-                time.sleep(20)
+                time.sleep(14)
                 assert bistro.ask("GET", "/health/ready").status == 503
                 assert bistro.ask("GET", "/health/live").status == 200
                 way.lead_on()
                 there = time.monotonic()
-                time.sleep(20)
+                time.sleep(17)
             assert {one.status for one in sent} == {201, 503}
             assert {one.status for one in sent if one.ended < silent} == {201}
             assert max(one.ended - one.began for one in sent) < 20
@@ -474,7 +477,7 @@ def test_behind_a_pooler(tell: Callable[[str], Story], tools: Path, tmp_path: Pa
 
                 def call(client: int) -> set[int]:
                     statuses = set()
-                    for number in range(client, 900, 30):
+                    for number in range(client, 450, 30):
                         statuses.add(house.book(f"booking {number}", number).status)
                         statuses |= {bistro.ask("GET", path, token).status for path, token in paths}
                         statuses.add(export(bistro, max)[0])
@@ -483,7 +486,7 @@ def test_behind_a_pooler(tell: Callable[[str], Story], tools: Path, tmp_path: Pa
                 with ThreadPoolExecutor(30) as several:
                     statuses = set().union(*several.map(call, range(30)))
                 assert {200, 201} <= statuses <= {200, 201, 503}
-                assert sum(house.booked().values()) == 900
+                assert sum(house.booked().values()) == 450
         assert "Traceback" not in log.read_text()
 
 
@@ -632,22 +635,24 @@ TRIGGER = "CREATE TRIGGER seen AFTER INSERT ON tables BEGIN UPDATE tables SET ve
 
 
 @pytest.mark.parametrize(
-    ("statement", "lost"),
+    ("statement", "lost", "heeded"),
     [
-        (TRIGGER, "the trigger seen"),
+        (TRIGGER, "the trigger seen", False),
         (
             "CREATE TRIGGER seen AFTER INSERT ON bookings BEGIN DELETE FROM tables WHERE seats = 99; END",
             "the trigger seen",
+            False,
         ),
-        ("CREATE VIEW seen AS SELECT name FROM tables", "the view seen"),
-        ("CREATE UNIQUE INDEX seen ON tables (lower(name))", "the index seen"),
-        ("CREATE INDEX seen ON tables (name COLLATE NOCASE)", "the index seen"),
-        ("CREATE INDEX seen ON tables (seats DESC)", "the index seen"),
-        ("CREATE INDEX seen ON tables (seats) WHERE seats > 3", ""),
-        ("CREATE VIEW seen AS SELECT note FROM bookings", ""),
+        ("CREATE VIEW seen AS SELECT name FROM tables", "the view seen", False),
+        ("CREATE UNIQUE INDEX seen ON tables (lower(name))", "the index seen", False),
+        ("CREATE INDEX seen ON tables (name COLLATE NOCASE)", "the index seen", False),
+        ("CREATE INDEX seen ON tables (seats DESC)", "the index seen", False),
+        ("CREATE INDEX seen ON tables (seats) WHERE seats > 3", "", False),
+        ("CREATE VIEW seen AS SELECT note FROM bookings", "", False),
+        (TRIGGER, "the trigger seen", True),
+        ("CREATE VIEW seen AS SELECT name FROM tables", "the view seen", True),
     ],
 )
-@pytest.mark.parametrize("heeded", [False, True])
 def test_what_batch_mode_would_lose(
     statement: str, lost: str, heeded: bool, bistro: Story, tools: Path, tmp_path: Path
 ) -> None:

@@ -236,4 +236,4 @@ def test_a_secret_stays_one(
     assert [line for line in lines if MARK in line] == []
     assert {
         json.loads(line)["logger"] if command == "serve" else line.split()[3] for line in lines if IN_PATH in line
-    } <= {"access"}
+    } <= {f"{story.package}.web.middleware"}

@@ -94,7 +94,11 @@ def test_every_row_names_tests_that_are_there(story: Story) -> None:
             id="8 bare answers",
         ),
         pytest.param(
-            9, "src/bistro/web/health.py", '@router.get("/live")', '@router.get("/live")\n@router.get("/old")', id="9"
+            9,
+            "src/bistro/web/health.py",
+            '    @router.get("/live")',
+            '    @router.get("/live")\n    @router.get("/old")',
+            id="9",
         ),
         pytest.param(9, f"{BOOKING}/schemas.py", "    ends_at: dt.datetime\n", "", id="9 not as was told"),
         pytest.param(10, "src/bistro/web/auth.py", "OSError, ValueError", "OSError", id="10 junk"),

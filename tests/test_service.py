@@ -568,13 +568,15 @@ def test_production_logs_json(
         assert status_of(f"{base}/tables") == 500
         assert status_of(f"{base}/tables?token=secret") == 422
     lines = [json.loads(line) for line in (installed[0] / "served.log").read_text().splitlines()]
-    (crash,) = [line for line in lines if line["logger"] == "crashes"]
+    (crash,) = [line for line in lines if line["message"] == "crashed"]
     # By the status: a crash is logged after its response has been sent.
     (access,) = [line for line in lines if line.get("status") == 500]
     (refused,) = [line for line in lines if line.get("status") == 422]
     assert crash["request_id"] == access["request_id"] != refused["request_id"]
     assert "no such table" in crash["exception"]
     assert (access["method"], access["status"], refused["status"]) == ("GET", 500, 422)
+    assert access["logger"] == crash["logger"] == "bistro.web.middleware"
+    assert (refused["operation"], refused["problem"]) == ("list_tables", "/problems/invalid-request")
     assert "secret" not in str(lines)
 
 

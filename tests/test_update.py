@@ -55,9 +55,7 @@ def _compiled_once() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def owners(tmp_path_factory: pytest.TempPathFactory) -> Gauntlet:
-    prepared = Gauntlet(tmp_path_factory.mktemp("owners"))
-    prepared.prepare()
-    return prepared
+    return Gauntlet(tmp_path_factory.mktemp("owners"))
 
 
 @pytest.fixture

@@ -86,9 +86,9 @@ def _stop(stop: Json, marked: bool) -> Iterator[str]:
         yield from _wrapped(stop["statement"], inside, 6)
     if stop.get("sentence"):
         yield from _wrapped(stop["sentence"], inside, 2)
-    for name, value in (stop.get("given") or {}).items():
+    for name, value in (stop.get("input") or {}).items():
         yield from _wrapped(f"{name} = {_value(value)}", inside, 2)
-    if stop["layer"] in ("service", "auth") and stop.get("result") is not None:
+    if stop["layer"] in ("service", "auth") and stop.get("output") is not None:
         yield from _wrapped(f"-> {_value(stop['result'])}", inside, 2)
     if marked:
         yield from _error(stop["error"], inside)

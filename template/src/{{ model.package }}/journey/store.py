@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 # In the folder in which the service was started; `.gitignore` has it.
 FOLDER = Path(".journeys")
-KEPT = 500
+LIMIT = 500
 
 
 def save(journey: Json) -> None:
@@ -23,7 +23,7 @@ def save(journey: Json) -> None:
     unfinished.write_text(json.dumps(journey, ensure_ascii=False), "utf-8")
     # At once: who reads meanwhile finds no half of a journey.
     os.replace(unfinished, file)
-    for old in _files()[:-KEPT]:
+    for old in _files()[:-LIMIT]:
         old.unlink(missing_ok=True)
 
 

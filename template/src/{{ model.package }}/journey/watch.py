@@ -26,7 +26,7 @@ from .recorder import LONGEST_LIST, PACKAGE, Recorder, current, describe, in_ser
 NOT_WATCHED = {"__init__", "controller", "errors", "model", "schemas"}
 
 
-def watch(app: FastAPI, url: str) -> ASGIApp:
+def watch(app: FastAPI, port: int) -> ASGIApp:
     """The application, whose requests are recorded from now on."""
     for file in sorted([*PACKAGE.glob("features/*/*.py"), *PACKAGE.glob("clients/*.py")]):
         if file.stem not in NOT_WATCHED:
@@ -48,7 +48,7 @@ def watch(app: FastAPI, url: str) -> ASGIApp:
     logging.getLogger("access").disabled = True
     operations = [operation for path in app.openapi()["paths"].values() for operation in path.values()]
     asked = {one["operationId"]: one.get("security") or [{"": []}] for one in operations}
-    return Recorder(app, url, {name: next(iter(rules[0].values())) for name, rules in asked.items()})
+    return Recorder(app, port, {name: next(iter(rules[0].values())) for name, rules in asked.items()})
 
 
 def _watch_module(module: ModuleType, layer: str) -> None:
@@ -75,14 +75,14 @@ def _watched(function: Callable[..., Any], layer: str) -> Callable[..., Any]:
         if recording is None:
             return function(*args, **kwargs)
         arguments = signature.bind_partial(*args, **kwargs).arguments
-        given = {key: value for key, value in arguments.items() if key not in ("self", "request")}
-        stop = recording.begin(layer, name, where, sentence=sentence, given=masked(given))
+        sent = {key: value for key, value in arguments.items() if key not in ("self", "request")}
+        stop = recording.begin(layer, name, where, sentence=sentence, input=masked(sent))
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
             recording.end(stop, error)
             raise
-        recording.end(stop, result=masked(result))
+        recording.end(stop, output=masked(result))
         return result
 
     return call
@@ -131,7 +131,7 @@ def _watch_tokens(app: FastAPI) -> None:
             recording.end(stop, error)
             raise
         recording.journey["caller"] = {"name": caller.name, "roles": sorted(caller.roles)}
-        recording.end(stop, result=recording.journey["caller"])
+        recording.end(stop, output=recording.journey["caller"])
         return caller
 
     app.state.decode_token = decode_recorded
@@ -177,8 +177,8 @@ def _watch_sql() -> None:
         recording = current.get()
         if recording is None or statement.startswith(("BEGIN", "PRAGMA")):
             return
-        given = (getattr(context, "compiled_parameters", None) or [{}])[0]
-        facts = {"statement": " ".join(statement.split()), "given": masked(dict(given)), "rows": 0}
+        values = (getattr(context, "compiled_parameters", None) or [{}])[0]
+        facts = {"statement": " ".join(statement.split()), "input": masked(dict(values)), "rows": 0}
         context.stop = recording.begin("SQL", statement.split(None, 1)[0], _calling_line(), **facts)
 
     @event.listens_for(sa.Engine, "after_cursor_execute")
@@ -199,7 +199,7 @@ def _watch_sql() -> None:
 
 
 def _counted(fetch: Callable[..., Any]) -> Callable[..., Any]:
-    """Counts the rows that a statement gives, and keeps the first ones."""
+    """Counts the rows that a statement gives, and records the first ones."""
 
     @functools.wraps(fetch)
     def call(self: Any, result: Any, cursor: Any, *args: Any) -> Any:
@@ -208,8 +208,9 @@ def _counted(fetch: Callable[..., Any]) -> Callable[..., Any]:
         stop = getattr(result.context, "stop", None)
         if stop is not None and found is not None:
             rows = found if isinstance(found, list) else [found]
-            kept = stop.setdefault("found", [])
-            kept += [masked(dict(zip(names, row, strict=False))) for row in rows[: LONGEST_LIST - len(kept)]]
+            first = stop.setdefault("found", [])
+            few = rows[: LONGEST_LIST - len(first)]
+            first += [masked(dict(zip(names, row, strict=False))) for row in few]
             stop["rows"] += len(rows)
         return found
 

@@ -15,7 +15,7 @@ from .transaction import Database
 # In seconds, how long the state of the database counts: however many ask, it is asked no more often.
 LIFETIME = 1
 
-log = logging.getLogger("health")
+log = logging.getLogger(__name__)
 
 
 def router(database: Database) -> APIRouter:
