@@ -690,7 +690,7 @@ MISTAKES = [
     edited(SRC + "web/middleware.py", "pages may send no header of a setting",
         MIDDLEWARE + "test_what_pages_of_other_origins_may_send_and_read", " + settings.cors_headers.split()", ""),
     edited(SRC + "web/middleware.py", "HEAD is not allowed", MIDDLEWARE + "test_head_is_get_without_the_body",
-        '{**scope, "method": "GET"} if head else scope', "scope"),
+        '{**scope, "method": "GET", "head": True} if head else scope', "scope"),
     # app
     edited(SRC + "app.py", "OpenAPI in production", SECURITY + "test_api8_production_shows_no_docs",
         'openapi_url="/openapi.json" if development else None', 'openapi_url="/openapi.json"'),

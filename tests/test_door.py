@@ -56,6 +56,7 @@ def test_a_head_has_no_body_and_leaves_the_connection_as_it_was(service: Service
             assert body == ""
         head, body = ask_raw(connection, "GET", path, token)
         assert head.splitlines()[0] == f"HTTP/1.1 {status}" and body != ""
+    assert " cut: " not in service.log.read_text()
 
 
 def test_a_plus_that_is_a_blank(service: Service) -> None:
