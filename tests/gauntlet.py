@@ -389,14 +389,6 @@ def differing(gauntlet: Gauntlet, pair: Pair, context_lines: int) -> list[str]:
     return [f"{path} is not named" for path in unsaid] + [f"{path} is another" for path in different]
 
 
-def sample(gauntlet: Gauntlet) -> list[Pair]:
-    """Each edit and each change once, or more."""
-    edits, changes = list(gauntlet.owner.edits), gauntlet.changes
-    return [
-        (edits[number % len(edits)], changes[number % len(changes)]) for number in range(max(len(edits), len(changes)))
-    ]
-
-
 # ---- the table
 
 
@@ -486,7 +478,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(2) as pool:
         home = Path(folder)
         jobs = {key: pool.submit(counted, key[0], home, key[1]) for key in keys}
-        checks = {key: pool.submit(checked, key[0], home, key[1], given.copier) for key in keys}
+        checks = {story: pool.submit(checked, story, home, given.copier) for story in stories}
         found = {key: job.result() for key, job in jobs.items()}
         wrong = [f"{key}: {line}" for key, one in found.items() for line in one.wrong]
         wrong += [f"nobody's decision: {pair}" for one in found.values() for pair in one.conflicts if not reason(pair)]
@@ -500,14 +492,19 @@ def main() -> int:
     return len(wrong)
 
 
-def checked(story: str, home: Path, context_lines: int, every: bool) -> list[str]:
+def checked(story: str, home: Path, every: bool) -> list[str]:
     """Whether Copier itself does what we say: of a sample, or of every pair."""
+    told = []
     with compiling_once(), rendered_once(home):
-        gauntlet = Gauntlet(home / f"{story}{context_lines}copier", OWNERS[story])
-        pairs = sample(gauntlet)
-        if every:
-            pairs = [(edit, change) for edit in gauntlet.owner.edits for change in gauntlet.changes]
-        return [f"{' x '.join(pair)}: {line}" for pair in pairs for line in differing(gauntlet, pair, context_lines)]
+        gauntlet = Gauntlet(home / f"{story}-copier", OWNERS[story])
+        edits, changes = list(gauntlet.owner.edits), gauntlet.changes
+        # Each edit, and each change, once.
+        some = [(edits[number], changes[number % len(changes)]) for number in range(len(edits))]
+        pairs = [(edit, change) for edit in edits for change in changes] if every else some
+        for number, pair in enumerate(pairs):
+            context_lines = [CONTEXT_LINES, MANY][number % 2]
+            told += [f"{' x '.join(pair)}: {line}" for line in differing(gauntlet, pair, context_lines)]
+    return told
 
 
 @contextmanager

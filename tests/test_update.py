@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import copier
-import gauntlet
 import pytest
 import yaml
 from copier.errors import UnsafeTemplateError
-from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, apply
+from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, Edit, apply, edited
 from edits import answers as changing
-from gauntlet import Gauntlet, publish, unclean
+from gauntlet import CONTEXT_LINES, MANY, Gauntlet, judged, meeting, publish, reason, unclean, updated
+from owners import OWNERS, WHOLE
 from rendering import compiling_once
 from stories import BIN, ROOT, clean, git, interview, run, written
+from sweep import sweep
 
 FOUR_HOURS = """\
 from bistro.features.booking import schemas
@@ -36,6 +37,12 @@ def test_four_hours_at_most(world: World) -> None:
 BARE = {
     *["__init__.py", "health.py", "logging.py", "middleware.py", "problems.py", "rate_limit.py", "responses.py"],
     "transaction.py",
+}
+# The changes after which code leaves or moves most, of each service.
+PART = {
+    "bistro": ["a move less", "no more exports", "a field less", "an actor more", "two use cases swapped"],
+    "helpdesk": ["a move less", "a field less", "a state and a move more", "the things swapped"],
+    "alike": ["no more changes by leads", "a move less", "no more own list", "a field more"],
 }
 # Where one who has made all edits of the table at once has to decide.
 DECISIONS = {
@@ -68,7 +75,11 @@ def update(
     service: Path, answers: dict[str, str] | None = None, version: str = "v1.0.0", trusted: bool = False
 ) -> None:
     how: dict[str, Any] = {"defaults": True, "overwrite": True, "unsafe": trusted}
-    copier.run_update(service, data=answers, vcs_ref=version, context_lines=gauntlet.CONTEXT_LINES, **how)
+    copier.run_update(service, data=answers, vcs_ref=version, context_lines=CONTEXT_LINES, **how)
+
+
+def read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
 
 
 def changed(service: Path) -> list[str]:
@@ -85,9 +96,14 @@ def commit(service: Path) -> None:
 
 @pytest.mark.parametrize("change", DECISIONS)
 def test_one_who_has_edited_everything(owners: Gauntlet, change: str, tmp_path: Path) -> None:
-    outcome = owners.meet([part for edit in EDITS.values() for part in edit], change, tmp_path / "bistro")
+    everything = [part for edit in EDITS.values() for part in edit]
+    outcome = owners.meet(everything, change, tmp_path / "bistro")
     assert outcome.wrong == []
     assert outcome.conflicts == DECISIONS[change]
+    # What the tests below, and the gauntlet, take for Copier.
+    mine = edited(owners.base, everything)
+    (ours,) = updated([(owners.base, mine, owners.new(change))], CONTEXT_LINES)
+    assert {name for name in ours if ours[name] != read(tmp_path / "bistro" / name)} == set()
 
 
 @pytest.mark.parametrize("change", ["all at once", "PostgreSQL"])
@@ -95,6 +111,50 @@ def test_one_who_has_edited_nothing(owners: Gauntlet, change: str, tmp_path: Pat
     outcome = owners.meet([], change, tmp_path / "bistro")
     assert (outcome.conflicts, outcome.wrong) == ([], [])
     assert unclean(tmp_path / "bistro") == []
+
+
+@pytest.fixture(scope="module", params=OWNERS)
+def owner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Gauntlet:
+    return Gauntlet(tmp_path_factory.mktemp(request.param), OWNERS[request.param])
+
+
+@pytest.mark.parametrize("context_lines", [CONTEXT_LINES, MANY])
+def test_each_line_stays_in_what_it_stood_in(owner: Gauntlet, context_lines: int) -> None:
+    """A part of the gauntlet: `python tests/gauntlet.py` is the whole of it."""
+    outcomes = meeting(owner, context_lines, PART[owner.owner.story])
+    wrong = [f"{' x '.join(pair)}: {line}" for pair, outcome in outcomes.items() for line in outcome.wrong]
+    assert wrong == []
+    conflicts = [pair for pair, outcome in outcomes.items() if outcome.conflicts and pair[0] not in WHOLE]
+    assert [pair for pair in conflicts if not reason(pair)] == []
+
+
+def test_a_line_at_any_place_stays_in_what_it_stood_in(owner: Gauntlet) -> None:
+    for change in PART[owner.owner.story][:2]:
+        swept = sweep(owner.base, owner.new(change), CONTEXT_LINES)
+        assert swept.places > 500
+        assert swept.wrong == []
+
+
+@pytest.mark.parametrize("context_lines", [CONTEXT_LINES, MANY])
+def test_the_oracle_sees_a_line_that_went_elsewhere(tmp_path: Path, context_lines: int) -> None:
+    """As if classes stood in the order of the answers, and did not repeat their names: two that are alike swap."""
+    tickets = Gauntlet(tmp_path, OWNERS["alike"])
+    name = "src/tickets/features/ticket/schemas.py"
+    former = re.sub(r"  # \w+$", "", tickets.base[name], flags=re.MULTILINE)
+    names = {"TicketDropIn": "TicketTakeIn", "TicketTakeIn": "TicketDropIn"}
+    newer = re.sub("|".join(names), lambda found: names[found[0]], former)
+    old, new = tickets.base | {name: former}, tickets.base | {name: newer}
+    (block,) = re.findall(r"(?s)class TicketDropIn.*?examples=\[", former)
+    edit: Edit = [(name, f'{block}"First note"', f'{block}"Not ours"')]
+    (found,) = updated([(old, edited(old, edit), new)], context_lines)
+    tickets.base, tickets.rendered["swapped"] = old, new
+
+    outcome = judged(tickets, edit, "swapped", found)
+
+    assert outcome.conflicts == []
+    assert any('"Not ours"], of class TicketTakeIn / note' in line for line in outcome.misplaced), outcome
+    # So does the sweep: their fields, the lines between them, and what is behind each.
+    assert len(sweep({name: former}, {name: newer}, context_lines).misplaced) > 5
 
 
 def test_where_both_changed_a_line_both_are_shown(owners: Gauntlet, tmp_path: Path) -> None:
