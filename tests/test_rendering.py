@@ -46,6 +46,7 @@ WHERE_THE_SERVICE_CHECKS_RULES = "src/PACKAGE/rules.py"
 ROOMS = ["__init__", "controller", "service", "repository", "schemas", "model", "errors"]
 # Each thing, and which of its layers refuse something: controller, service, repository.
 REFUSING = {
+    "alike": "ticket:csr",
     "bistro": "table:cr booking:csr",
     "bistro_postgresql": "table:cr booking:csr",
     "shop": "product:csr category:csr review:csr badge:cr",
