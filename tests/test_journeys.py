@@ -302,3 +302,14 @@ def test_its_folder_may_be_deleted(serve: Service) -> None:
     for tool in [["mypy"], ["lint-imports", "--no-cache"]]:
         done = run(serve.story.path, serve.tools / tool[0], *tool[1:], PYTHONPATH="src")
         assert done.returncode == 0, done.stdout
+
+
+def test_each_service_can_be_watched(story: Story, tools: Path) -> None:
+    code = f"""
+from {story.package}.app import create_app
+from {story.package}.journey.watch import watch
+from {story.package}.settings import read_settings
+print(watch(create_app(read_settings(environment="development")), 8000))
+"""
+    done = run(story.path, tools / "python", "-c", code, PYTHONPATH="src")
+    assert "Recorder" in done.stdout, done.stderr

@@ -54,7 +54,6 @@ REFUSING = {
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
-    "alike": "ticket:csr",
     "clinic": "pet:csr room:cr visit:csr order:csr",
     "longest": "refrigerated_carrier:cr international_parcel:csr extraordinary_object:csr",
     "awkward": """
