@@ -41,7 +41,7 @@ class Story:
 
 def written(folder: Path) -> list[Path]:
     """What Copier wrote, and not what was made of it since."""
-    made = {".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "uv.lock"}
+    made = {".journeys", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "uv.lock"}
     return sorted(
         path for path in folder.rglob("*") if path.is_file() and made.isdisjoint(path.relative_to(folder).parts)
     )

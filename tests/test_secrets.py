@@ -236,4 +236,7 @@ def test_a_secret_stays_one(
     assert [line for line in lines if MARK in line] == []
     assert {
         json.loads(line)["logger"] if command == "serve" else line.split()[3] for line in lines if IN_PATH in line
-    } <= {f"{story.package}.web.middleware"}
+    } <= {f"{story.package}.web.middleware", f"{story.package}.journey.recorder"}
+    journeys = list((story.path / ".journeys").glob("*.json"))
+    assert (journeys != []) == (command == "dev")
+    assert [journey for journey in journeys if MARK in journey.read_text()] == []
