@@ -20,7 +20,7 @@ def save(journey: Json) -> None:
     # In the order of their names.
     file = FOLDER / f"{time.time_ns() // 1000:016x}-{journey['id']}.json"
     unfinished = file.with_suffix(".part")
-    unfinished.write_text(json.dumps(journey, ensure_ascii=False), "utf-8")
+    unfinished.write_text(json.dumps(journey), "utf-8")
     # At once: who reads meanwhile finds no half of a journey.
     os.replace(unfinished, file)
     for old in _files()[:-LIMIT]:
