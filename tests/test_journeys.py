@@ -270,7 +270,7 @@ def test_a_request_that_ends_with_the_process_leaves_the_others(serve: Service) 
     """A half-written journey is none."""
     with served(serve):
         serve.ask("GET", "/nowhere")
-        (journeys(serve)[0].with_name("ffffffffffffffff-bbbbbb.json")).write_text('{"id": ')
+    (journeys(serve)[0].with_name("ffffffffffffffff-bbbbbb.json")).write_text('{"id": ')
     assert "404 GET /nowhere" in serve.run("show")
 
 
