@@ -94,7 +94,7 @@ def test_a_stale_contract(own: Path, tools: Path) -> None:
 
 # ---- a field by hand, and what is made of it
 
-FIELD = ("    note: str | None\n    reason", "    note: str | None\n    allergies: str | None\n    reason")
+FIELD = ("    reason: str", "    allergies: str | None\n    reason: str")
 SENT = '    allergies: Text | None = Field(default=None, examples=["Nuts"])\n'
 
 

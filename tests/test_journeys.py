@@ -141,13 +141,13 @@ BUGS = {
         ["403 POST /bookings/", "staff sam", "Requires the role manager", "Forbidden becomes 403"],
         ["200"],
     ),
-    "a transaction that only reads": Bug(
-        FEATURE + "controller.py",
-        "    with transaction.write(request) as tx:\n        key =",
-        "    with transaction.read(request) as tx:\n        key =",
-        Guest.books,
-        ["503 POST /bookings", "begin (read)", "readonly database", "rollback"],
-        ["201"],
+    "a wrong target": Bug(
+        FEATURE + "model.py",
+        '"confirm", [BookingStatus.REQUESTED], BookingStatus.CONFIRMED',
+        '"confirm", [BookingStatus.REQUESTED], BookingStatus.DECLINED',
+        Guest.is_confirmed,
+        ["200 POST /bookings/", "UPDATE bookings SET", "status = declined", "commit"],
+        ["200", "--has", '"status":"confirmed"'],
     ),
 }
 
