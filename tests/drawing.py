@@ -177,6 +177,11 @@ class Use:
     froms: list[str] = field(default_factory=list)
     to: str = ""
     once: bool = False
+    not_own: bool = False
+
+    @property
+    def whose(self) -> str:
+        return "own" if self.own else "not own" if self.not_own else ""
 
 
 @dataclass
@@ -190,7 +195,7 @@ class Thing:
     rules: list[str] = field(default_factory=list)
 
     def owners(self, own: bool) -> list[str]:
-        return ["owner"] if not own and any(use.own for use in self.uses) else []
+        return ["owner"] if not own and any(use.whose for use in self.uses) else []
 
 
 def plural_of(name: str) -> str:
@@ -341,8 +346,12 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
             )
             if state and kind == "transition":
                 use.froms, use.to = pen.some(state.choices, 1, 3), pen.one(state.choices)
+            elif state and kind in ["change", "remove"] and pen.chance(40):
+                use.froms = pen.some(state.choices, 1, 3)
+            if kind in ["change", "remove", "transition"] and creators and use.actors and not whose:
+                use.not_own = pen.chance(20)
             thing.uses.append(use)
-    ends = [use.to for use in thing.uses if use.to]
+    ends = [state for use in thing.uses for state in [*use.froms, use.to] if state]
     for one in thing.fields:
         if ends and one.choices and one is not state:
             tell_apart(one, ends[0])
@@ -438,7 +447,7 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
 
 
 def written_use(pen: Pen, use: Use, thing: Thing) -> str:
-    words = [pen.join(use.actors) or "anyone", use.verb, "own" if use.own else "", pen.one([thing.name, thing.plural])]
+    words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural])]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
     late = use.once and use.to and pen.chance(50)
@@ -446,6 +455,8 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     line = " ".join([word for word in words if word] + clauses)
     if use.to:
         line += pen.colon + " or ".join(use.froms) + pen.arrow + use.to
+    elif use.froms:
+        line += pen.colon + " or ".join(use.froms)
     return pen.loud(line + " once" * bool(late))
 
 
@@ -466,18 +477,18 @@ def written_field(pen: Pen, one: Field) -> str:
 
 def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
     """What the frontend of some use cases gets. Those that begin with the same words get the same."""
-    heads: dict[tuple[str, str, bool], list[Use]] = {}
+    heads: dict[tuple[str, str, str], list[Use]] = {}
     for use in thing.uses:
-        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.own), []).append(use)
+        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.whose), []).append(use)
     lines = []
-    for (_, verb, own), uses in heads.items():
+    for (_, verb, whose), uses in heads.items():
         kinds = {use.kind for use in uses}
         if kinds & {"remove", "count"} or not pen.chance(35):
             continue
-        words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, "own" if own else ""]
+        words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, whose]
         head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural])] if word])
         shown = [name for one in thing.fields for name in seen(pen, one, things)]
-        names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(own)], 1)
+        names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(whose == "own")], 1)
         nothing = kinds <= {"create", "change", "transition"} and pen.chance(25)
         lines.append(pen.loud(head + pen.colon + ("nothing" if nothing else pen.join(names))))
     return lines
@@ -539,7 +550,7 @@ ODD += [
     "-",
 ]
 ODD += ["x" * 300, "0", "99999999999999999999", "-1", "<", "{x}", "%s", "^", "["]
-LANGUAGE = """own with by once or anyone nothing always one per matching optional unique secret system future past ref
+LANGUAGE = """own not while with by once or anyone nothing always one per matching optional unique secret system future past ref
 true false none adds lists lits views changes removes counts exports frobs frobnicates confirm -> : , | = .. 1..40 ..5
 40..1 0..0 -5..-1 1.5..2 name status id owner version created_at class import self table order items text textt integer
 datetime a b open done < <= != ^[A-Z]$ ^a$ ^(a)$ "two words" " "" 2030-02-30 {{x}} {%x%}""".split(" ")
