@@ -193,6 +193,8 @@ class Thing:
     uses: list[Use] = field(default_factory=list)
     state: str = ""
     rules: list[str] = field(default_factory=list)
+    # System fields that are null until a transition sends them.
+    awaited: list[str] = field(default_factory=list)
 
     def owners(self, own: bool) -> list[str]:
         return ["owner"] if not own and any(use.whose for use in self.uses) else []
@@ -355,8 +357,14 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
     for one in thing.fields:
         if ends and one.choices and one is not state:
             tell_apart(one, ends[0])
+    for one in thing.fields:
+        bare = "system" in one.flags and "optional" not in one.flags and not one.default
+        if ends and bare and one is not state and pen.chance(50):
+            thing.awaited.append(one.name)
     for use in thing.uses:
         draw_clauses(pen, use, thing)
+    for use in [use for use in thing.uses if use.to][:1]:
+        use.fields = list(dict.fromkeys([*use.fields, *thing.awaited]))
 
 
 def draw_state(pen: Pen, thing: Thing) -> Field:
@@ -384,6 +392,8 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
     shown = [one for one in thing.fields if "secret" not in one.flags]
     use.once = use.kind in ["create", "transition"] and pen.chance(20)
     if use.kind == "create":
+        needed = [one for one in needed if one.name not in thing.awaited]
+        fields = [one for one in fields if one.name not in thing.awaited]
         if any("system" in one.flags for one in needed) or pen.chance(40):
             more = pen.some([one for one in fields if one not in needed])
             use.fields = [one.name for one in pen.all([*needed, *more])]
