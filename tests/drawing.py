@@ -143,6 +143,7 @@ class Field:
     name: str
     type: str
     ref: str = ""
+    ref_states: list[str] = field(default_factory=list)
     choices: list[str] = field(default_factory=list)
     range: str = ""
     flags: list[str] = field(default_factory=list)
@@ -195,6 +196,8 @@ class Thing:
     rules: list[str] = field(default_factory=list)
     # System fields that are null until a transition sends them.
     awaited: list[str] = field(default_factory=list)
+    # Its states, where there is a transition.
+    moves: list[str] = field(default_factory=list)
 
     def owners(self, own: bool) -> list[str]:
         return ["owner"] if not own and any(use.whose for use in self.uses) else []
@@ -275,6 +278,8 @@ def draw_ref(pen: Pen, one: Field, things: list[Thing], index: int) -> None:
     """Required only to what is before it, so that each thing can be made."""
     at = pen.number(0, len(things) - 1)
     one.ref = things[at].name
+    if at < index and things[at].moves and pen.chance(30):
+        one.ref_states = pen.some(things[at].moves, 1, 3)
     one.flags = ["optional"] if at >= index else []
 
 
@@ -347,6 +352,7 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
                 pen.some(creators if whose else actors, 1, 2) if whose or pen.chance(80) else [], verb, kind, whose
             )
             if state and kind == "transition":
+                thing.moves = state.choices
                 use.froms, use.to = pen.some(state.choices, 1, 3), pen.one(state.choices)
             elif state and kind in ["change", "remove"] and pen.chance(40):
                 use.froms = pen.some(state.choices, 1, 3)
@@ -424,7 +430,10 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
         names = [*[one.name for one in thing.fields], *thing.owners(False)]
         together = pen.some(names, 2, 3)
         if len(together) > 1:
-            thing.rules.append(f"one per{pen.colon}{pen.join(together)}")
+            while_ = ""
+            if thing.moves and pen.chance(30):
+                while_ = " while " + " or ".join(pen.some(thing.moves, 1, 3))
+            thing.rules.append(f"one per{pen.colon}{pen.join(together)}{while_}")
         if "owner" in names and pen.chance(10):
             thing.rules.append(f"one per{pen.colon}owner")
     free = [one for one in thing.fields if one.name != thing.state]
@@ -480,7 +489,8 @@ def written_thing(pen: Pen, thing: Thing) -> list[str]:
 
 
 def written_field(pen: Pen, one: Field) -> str:
-    kind = pen.bar.join(one.choices) or f"{one.type} {one.ref}".strip()
+    while_ = " while " + " or ".join(one.ref_states) if one.ref_states else ""
+    kind = pen.bar.join(one.choices) or f"{one.type} {one.ref}{while_}".strip()
     line = pen.loud(one.name + pen.colon + " ".join([part for part in [kind, one.range, *one.flags] if part]))
     return line + f" = {one.default}" * bool(one.default) + f" matching {one.pattern}" * bool(one.pattern)
 
