@@ -51,6 +51,8 @@ REFUSING = {
     "bistro_postgresql": "table:cr booking:csr",
     "shop": "product:csr category:csr review:csr badge:cr",
     "helpdesk": "ticket:csr note:csr",
+    "expenses": "expense:csr",
+    "hiring": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
@@ -205,7 +207,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 101
-    assert lines <= 6830
+    assert lines <= 6860
 
 
 # ---- the same, however it is asked for, and without trust
