@@ -4,7 +4,7 @@ them, and damaged ones. What comes first in a list is what a failing interview i
 import keyword
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from string import ascii_lowercase, digits
 from typing import Any, TypeVar
@@ -199,6 +199,11 @@ class Thing:
     # Its states, where there is a transition.
     moves: list[str] = field(default_factory=list)
 
+    def within(self, states: list[str]) -> list[str]:
+        """Those that can be in a path, beside words of ours and the thing itself."""
+        ours = re.compile(rf"(all|counts|own|sums|{self.name})$|(by|own|{self.name})_")
+        return [state for state in states if not ours.match(state)]
+
     def owners(self, own: bool) -> list[str]:
         return ["owner"] if not own and any(use.whose for use in self.uses) else []
 
@@ -356,6 +361,10 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
                 use.froms, use.to = pen.some(state.choices, 1, 3), pen.one(state.choices)
             elif state and kind in ["change", "remove"] and pen.chance(40):
                 use.froms = pen.some(state.choices, 1, 3)
+            elif state and kind not in ["change", "remove"] and pen.chance(40):
+                use.froms = pen.some(thing.within(state.choices), 1, 3)
+                if use.froms and pen.chance(40):
+                    thing.uses.append(replace(use, froms=[], fields=[]))
             if kind in ["change", "remove", "transition"] and creators and use.actors and not whose:
                 use.not_own = pen.chance(20)
             thing.uses.append(use)
@@ -396,6 +405,8 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
     fields = [one for one in thing.fields if one.name != thing.state]
     needed = [one for one in fields if "optional" not in one.flags and not one.default]
     shown = [one for one in thing.fields if "secret" not in one.flags]
+    if use.froms[:1] and not use.froms[1:]:
+        shown = [one for one in shown if one.name != thing.state]
     use.once = use.kind in ["create", "transition"] and pen.chance(20)
     if use.kind == "create":
         needed = [one for one in needed if one.name not in thing.awaited]

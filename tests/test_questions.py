@@ -160,6 +160,8 @@ def test_parcels_mean(asked: Asked) -> None:
         "operator POST /parcels/{id}/lose 200",
         "scanner POST /scans 204 with parcel, place, scanned_at, device, kind once",
         "anyone GET /parcels/by-code/{code} 200 by code",
+        "driver GET /parcels/collected-or-in-transit 200 by postcode, status",
+        "driver GET /parcels/in-transit/by-code/{code} 200 by code",
         "operator GET /parcels/counts 200 by status, postcode",
     ]
     shown = outputs(design)
