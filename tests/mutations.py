@@ -721,7 +721,7 @@ MISTAKES = [
         'if options and options.get("uri") != "true":', "if False:"),
     # cli
     edited(SRC + "cli.py", "development for the whole network", CLI + "test_development_is_for_this_machine",
-        '"host": "127.0.0.1", "port"', '"host": "0.0.0.0", "port"'),
+        'host="127.0.0.1",', 'host="0.0.0.0",'),
     edited(SRC + "cli.py", "`serve` in development", CLI + "test_serve_is_for_production",
         'if settings.environment != "production":', "if False:"),
     edited(SRC + "settings.py", "development migrates the database of production",
