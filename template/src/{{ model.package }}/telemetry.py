@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, MutableMapping
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +39,7 @@ class WithoutQuery(SpanProcessor):  # type: ignore[misc]
 
 def create_app() -> FastAPI:
     """The application, whose requests are traced from now on."""
-    for name, value in {**dotenv_values(".env"), "OTEL_SERVICE_NAME": SERVICE}.items():
+    for name, value in {"OTEL_SERVICE_NAME": SERVICE, **dotenv_values(".env")}.items():
         if value and name.startswith("OTEL_"):
             os.environ.setdefault(name, value)
     provider = TracerProvider()
@@ -48,7 +47,7 @@ def create_app() -> FastAPI:
     trace.set_tracer_provider(provider)
     for file in [file for pattern in LAYERS for file in PACKAGE.glob(pattern)]:
         module = import_module("." + ".".join(file.relative_to(PACKAGE).with_suffix("").parts), PACKAGE.name)
-        for owner in [module, *filter(inspect.isclass, list(vars(module).values()))]:
+        for owner in [module, *filter(inspect.isclass, vars(module).values())]:
             _trace_functions(owner, module.__name__)
     _trace_functions(Repository, Repository.__module__)
     _trace_statements()
@@ -61,7 +60,7 @@ def _is_health(scope: MutableMapping[str, Any]) -> bool:
     return str(scope["path"]).endswith(("/health/live", "/health/ready"))
 
 
-def _trace_functions(owner: type | ModuleType, module: str) -> None:
+def _trace_functions(owner: Any, module: str) -> None:
     for name, function in list(vars(owner).items()):
         if inspect.isfunction(function) and function.__module__ == module and not name.startswith("_"):
             setattr(owner, name, _traced(function))
