@@ -204,8 +204,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 101
-    assert lines <= 6830
+    assert len(files) <= 103
+    assert lines <= 6930
 
 
 # ---- the same, however it is asked for, and without trust
