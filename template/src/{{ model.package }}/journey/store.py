@@ -1,6 +1,7 @@
 """Journeys on disk, one JSON file each: another process can read them, and a crash loses none."""
 
 import contextlib
+import itertools
 import json
 import os
 import time
@@ -13,18 +14,19 @@ Json = dict[str, Any]
 # In the folder in which the service was started; `.gitignore` has it.
 FOLDER = Path(".journeys")
 LIMIT = 500
+_count = itertools.count()
 
 
 def save(journey: Json) -> None:
-    FOLDER.mkdir(exist_ok=True)
-    # In the order of their names.
+    # To list the folder takes longer than to write a file.
+    if next(_count) % 50 == 0:
+        FOLDER.mkdir(exist_ok=True)
+        for old in _files()[: -LIMIT + 1]:
+            old.unlink(missing_ok=True)
+    # In the order of their names. Renamed when it is whole, since others read meanwhile.
     file = FOLDER / f"{time.time_ns() // 1000:016x}-{journey['id']}.json"
-    unfinished = file.with_suffix(".part")
-    unfinished.write_text(json.dumps(journey), "utf-8")
-    # At once: who reads meanwhile finds no half of a journey.
-    os.replace(unfinished, file)
-    for old in _files()[:-LIMIT]:
-        old.unlink(missing_ok=True)
+    file.with_suffix(".part").write_text(json.dumps(journey), "utf-8")
+    os.replace(file.with_suffix(".part"), file)
 
 
 def newest_first() -> Iterator[Json]:
@@ -38,10 +40,8 @@ def find(which: str) -> Json | None:
     """By `last`, `last 4xx`, `last 409`, or the beginning of an id."""
     last, _, status = which.partition(" ")
     for journey in newest_first():
-        if last != "last":
-            if journey["id"].startswith(which):
-                return journey
-        elif not status or str(journey.get("status", 500)).startswith(status.rstrip("x")):
+        is_of = str(journey.get("status", 500)).startswith(status.rstrip("x"))
+        if (last == "last" and is_of) or journey["id"].startswith(which):
             return journey
     return None
 
