@@ -24,7 +24,8 @@ ALWAYS = """
     src/PACKAGE/database/base.py src/PACKAGE/database/engine.py src/PACKAGE/database/repository.py
     src/PACKAGE/database/revision.py src/PACKAGE/database/transaction.py src/PACKAGE/database/url.py
     src/PACKAGE/journey/__init__.py src/PACKAGE/journey/commands.py src/PACKAGE/journey/recorder.py
-    src/PACKAGE/journey/regression.py src/PACKAGE/journey/replay.py src/PACKAGE/journey/show.py src/PACKAGE/journey/store.py
+    src/PACKAGE/journey/page.css src/PACKAGE/journey/page.html src/PACKAGE/journey/page.js
+    src/PACKAGE/journey/page.py src/PACKAGE/journey/replay.py src/PACKAGE/journey/show.py src/PACKAGE/journey/store.py
     src/PACKAGE/journey/watch.py
     src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
     src/PACKAGE/web/logging.py src/PACKAGE/web/middleware.py src/PACKAGE/web/problems.py src/PACKAGE/web/rate_limit.py
