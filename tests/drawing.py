@@ -55,7 +55,7 @@ PROBLEMS = [
 # What the language, Python, Pydantic, SQLAlchemy and the generated code keep for themselves.
 REFUSED = {
     *keyword.kwlist,
-    *"own with by once or anyone nothing always id version created_at updated_at owner".split(),
+    *"own with by once or anyone nothing always id version created_at updated_at owner me password".split(),
     *"dt sa orm str int bool float bytes self copy dict json schema registry metadata construct".split(),
     *"con prn aux nul com1 com9 lpt1 lpt9".split(),
 }
@@ -74,7 +74,8 @@ WIDEST = {
 # Each with letters that match it.
 CLASSES = {"[A-Z]": "Q", "[a-z0-9]": "q7", "[0-9-]": "4-", "[A-Za-z0-9_.-]": "Z.", "[ab]": "ab", "[# ]": "# "}
 CLASSES |= {'[{"%}|]': "{%", "[$()*+?'/]": "$/"}
-LITERALS = "a-Z_/:=, '\"`#~&<!@;%7"
+# Without a blank: a text must not be able to begin or end with it.
+LITERALS = "a-Z_/:=,'\"`#~&<!@;%7"
 
 
 class Pen:
@@ -257,7 +258,9 @@ def draw_fields(pen: Pen, thing: Thing, things: list[Thing], index: int) -> None
             # A rule might leave only one of them, and then there could be only one such thing.
             del odds["unique"]
         one.flags = pen.all([*one.flags, *[flag for flag in odds if flag not in one.flags and pen.chance(odds[flag])]])
-        if pen.chance(25):
+        if "unique" in one.flags:
+            one.default = ""
+        elif pen.chance(25):
             draw_default(pen, one)
         # A ref is stored as its name and _id.
         taken |= {one.name, f"{one.name}_id", one.name.removesuffix("_id")}
@@ -306,7 +309,7 @@ def draw_pattern(pen: Pen, one: Field) -> None:
     if pen.chance(40):
         low, high = max(len(text) - pen.number(0, 2), 0), len(text) + pen.number(1, 3)
         one.range = pen.one([f"{low}..{high}", f"..{high}", f"{low}.."])
-    if pen.chance(25) and '"' not in text and " #" not in text:
+    if pen.chance(25) and '"' not in text and " #" not in text and text == text.strip():
         one.default = f'"{text}"'
 
 
@@ -478,6 +481,9 @@ def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
         head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural])] if word])
         shown = [name for one in thing.fields for name in seen(pen, one, things)]
         names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(own)], 1)
+        # What is searched by is shown.
+        sought = {name for use in uses if use.kind in ["list", "export"] for name in use.fields}
+        names += sorted(sought - {"created_at", "updated_at"} - {name.split(".")[0] for name in names})
         nothing = kinds <= {"create", "change", "transition"} and pen.chance(25)
         lines.append(pen.loud(head + pen.colon + ("nothing" if nothing else pen.join(names))))
     return lines

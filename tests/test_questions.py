@@ -254,6 +254,10 @@ def test_a_ref_must_be_to_their_own_where_they_see_only_their_own(asked: Asked) 
         ["pet"],
         [],
     ]
+    # Who may refer to any in the same line: who sees all, and who sees none.
+    several = use_cases.replace("keeper requests", "keeper, vet, clerk requests")
+    use = asked.design(use_cases=several, data=data)["use_cases"][2]
+    assert [use["own_refs"], use["any_refs"]] == [["pet"], {"pet": ["vet", "clerk"]}]
     everybody = use_cases.replace("vet lists", "anyone views")
     assert [use["own_refs"] for use in asked.design(use_cases=everybody, data=data)["use_cases"]] == [[], [], [], []]
 
