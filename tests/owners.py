@@ -50,7 +50,7 @@ def _block(text: str, name: str) -> tuple[int, int]:
 
 
 def renaming_method(feature: str, old: str, new: str) -> Edit:
-    patterns = {"service.py": rf"\bdef {old}\(", "controller.py": rf"\)\.{old}\(", "test_service.py": rf'\("{old}",'}
+    patterns = {"service.py": rf"\bdef {old}\(", "controller.py": rf"\)\.{old}\(", "test_service.py": rf'\("{old}", .*\):'}
 
     def edit(files: Files) -> None:
         for name, pattern in patterns.items():
@@ -384,8 +384,8 @@ BISTRO = Owner(
             ),
             (
                 f"{BOOKING}controller.py",
-                "from ...web import auth, csv",
-                "from ... import audit\nfrom ...web import auth, csv",
+                "from ...web import (",
+                "from ... import audit\nfrom ...web import (",
             ),
             ("src/bistro/audit.py", None, '"""Who did what."""\n\n\ndef note(what: str) -> None:\n    print(what)\n'),
         ],
