@@ -15,7 +15,7 @@ import yaml
 from copier.errors import UnsafeTemplateError
 from edits import BETTER, BOOKING, CHANGES, EDITS, RULE, TABLE, Edit, apply, edited
 from edits import answers as changing
-from gauntlet import CONTEXT_LINES, MANY, Gauntlet, judged, meeting, publish, reason, unclean, updated
+from gauntlet import CONTEXT_LINES, MANY, Gauntlet, files, judged, meeting, publish, reason, unclean, updated
 from owners import OWNERS, WHOLE
 from rendering import compiling_once
 from stories import BIN, ROOT, clean, git, interview, run, written
@@ -102,9 +102,11 @@ def test_one_who_has_edited_everything(owners: Gauntlet, change: str, tmp_path: 
 
 @pytest.mark.parametrize("change", ["all at once", "PostgreSQL"])
 def test_one_who_has_edited_nothing(owners: Gauntlet, change: str, tmp_path: Path) -> None:
-    outcome = owners.meet([], change, tmp_path / "bistro")
-    assert (outcome.conflicts, outcome.wrong) == ([], [])
-    assert unclean(tmp_path / "bistro") == []
+    """Each file is as in a new service, but for those that the end of the update names."""
+    service = owners.edited([], tmp_path / "bistro")
+    owners.update(service, change)
+    assert files(service) == owners.new(change)
+    assert unclean(service) == []
 
 
 @pytest.fixture(scope="module", params=OWNERS)
