@@ -205,8 +205,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 103
-    assert lines <= 6930
+    assert len(files) <= 110
+    assert lines <= 7130
 
 
 # ---- the same, however it is asked for, and without trust
