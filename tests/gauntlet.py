@@ -108,9 +108,6 @@ DECIDE: dict[str, dict[str, str]] = {
         "a column's comment and an index": "two fields swapped",
         "another row of the tests": "two fields swapped",
     },
-    "The section that went names the first thing.": {
-        "a section of the README less": "the things swapped",
-    },
     "It was written below what leaves.": {
         "an endpoint more": "no more exports",
         "a query more": "no more list",
