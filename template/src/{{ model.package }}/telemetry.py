@@ -32,7 +32,7 @@ tracer = trace.get_tracer(SERVICE)
 class WithoutQuery(SpanProcessor):  # type: ignore[misc]
     """FastAPI writes the query string into the span of a request."""
 
-    def on_start(self, span: trace.Span, parent_context: object = None) -> None:  # noqa: ARG002
+    def on_start(self, span: trace.Span, **_: object) -> None:
         if "url.query" in span.attributes:
             span.set_attribute("url.query", "REDACTED")
 
