@@ -20,7 +20,7 @@ ALWAYS = """
     .dockerignore .github/workflows/ci.yml .pre-commit-config.yaml Dockerfile renovate.json
     migrations/env.py migrations/script.py.mako migrations/versions/0001_first.py
     src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/clock.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
-    src/PACKAGE/settings.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
+    src/PACKAGE/settings.py src/PACKAGE/telemetry.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
     src/PACKAGE/database/base.py src/PACKAGE/database/engine.py src/PACKAGE/database/repository.py
     src/PACKAGE/database/revision.py src/PACKAGE/database/transaction.py src/PACKAGE/database/url.py
     src/PACKAGE/journey/__init__.py src/PACKAGE/journey/commands.py src/PACKAGE/journey/recorder.py
@@ -29,7 +29,7 @@ ALWAYS = """
     src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
     src/PACKAGE/web/logging.py src/PACKAGE/web/middleware.py src/PACKAGE/web/problems.py src/PACKAGE/web/rate_limit.py
     src/PACKAGE/web/responses.py src/PACKAGE/web/transaction.py
-    contract/api.txt docs/database.md docs/debugging.md docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
+    contract/api.txt docs/database.md docs/debugging.md docs/frontend.md docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_middleware.py tests/test_problems.py tests/test_security.py
     tests/test_cli.py tests/test_settings.py tests/test_transaction.py
     tests/world.py tests/accept.py tests/databases.py tests/stale.py docs/examples.md tests/examples.py AGENTS.md
