@@ -266,7 +266,7 @@ def refused(asked: Asked, data: str) -> list[str]:
     return [error["code"] for error in errors]
 
 
-SENSE = {"always_never", "always_tight", "default_never", "unique_one", "one_per_one"}
+SENSE = {"always_never", "always_tight", "default_never", "unique_default", "unique_one", "one_per_one"}
 BRIEFLY = settings(
     max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
 )

@@ -57,6 +57,7 @@ REFUSING = {
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
+    "replies": "ticket:cr reply:csr",
     "clinic": "pet:csr room:cr visit:csr order:csr",
     "longest": "refrigerated_carrier:cr international_parcel:csr extraordinary_object:csr",
     "awkward": """
@@ -119,6 +120,7 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         f"src/{story.package}/settings.py",
         *(f"src/{story.package}/database/{part}.py" for part in ["base", "engine", "repository", "url"]),
         f"src/{story.package}/web/transaction.py",
+        f"src/{story.package}/cli.py",
         *(
             f"tests/{part}.py"
             for part in ["test_settings", "test_transaction", "databases", "migration", "postgres", "world"]
@@ -193,7 +195,7 @@ def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
     for name, text in files.items():
         # The first two name all modules, and the others read any contract, or show any value.
         general = ["README.md", "AGENTS.md", "tests/contract.py", "tests/test_security.py"]
-        general += [f"src/notes/journey/{part}.py" for part in ["recorder", "regression", "watch"]]
+        general += [f"src/notes/journey/{part}.py" for part in ["recorder", "replay", "watch"]]
         unchosen = words if name in general else of_the_code
         assert re.findall(rf"(?i)\w*(?:{'|'.join(unchosen.split())})\w*", text) == [], name
 
@@ -208,7 +210,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 110
-    assert lines <= 7130
+    assert lines <= 7160
 
 
 # ---- the same, however it is asked for, and without trust

@@ -47,11 +47,11 @@ def create_app() -> FastAPI:
     trace.set_tracer_provider(provider)
     for file in [file for pattern in LAYERS for file in PACKAGE.glob(pattern)]:
         module = import_module("." + ".".join(file.relative_to(PACKAGE).with_suffix("").parts), PACKAGE.name)
-        for owner in [module, *filter(inspect.isclass, vars(module).values())]:
-            for name, function in list(vars(owner).items()):
+        for holder in [module, *filter(inspect.isclass, vars(module).values())]:
+            for name, function in list(vars(holder).items()):
                 is_own = inspect.isfunction(function) and function.__module__ == module.__name__
                 if is_own and not name.startswith("_"):
-                    setattr(owner, name, _traced(function))
+                    setattr(holder, name, _traced(function))
     event.listen(sa.Engine, "do_execute", _execute)
     return app.create_app(
         telemetry={
