@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -180,7 +181,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
 
 
 def test_markup_of_a_request_is_text(page: Page, service: Service, booking: str) -> None:
-    service.ask("GET", f"/nowhere/{urllib.request.quote(SCRIPT)}")
+    service.ask("GET", f"/nowhere/{quote(SCRIPT)}")
     page.goto("/journeys")
     page.locator("#list a").first.click()
     expect(page.get_by_role("heading", name=SCRIPT)).to_be_visible()

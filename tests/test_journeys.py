@@ -312,7 +312,8 @@ def test_an_owners_function_and_a_client_are_stops(serve: Service) -> None:
 def test_its_code_is_small(bistro: Story) -> None:
     folder = bistro.path / "src/bistro/journey"
     lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines() if line.strip()]
-    assert len(lines) <= 700
+    # Without blank lines.
+    assert len(lines) <= 725
     page = [len(path.read_text().splitlines()) for path in folder.glob("page.[chj]*")]
     assert len(page) == 3 and sum(page) <= 460
 
