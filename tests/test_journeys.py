@@ -313,7 +313,7 @@ def test_its_code_is_small(bistro: Story) -> None:
     folder = bistro.path / "src/bistro/journey"
     lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines() if line.strip()]
     # Without blank lines.
-    assert len(lines) <= 725
+    assert len(lines) <= 726
     page = [len(path.read_text().splitlines()) for path in folder.glob("page.[chj]*")]
     assert len(page) == 3 and sum(page) <= 460
 
