@@ -144,6 +144,7 @@ class Field:
     name: str
     type: str
     ref: str = ""
+    ref_states: list[str] = field(default_factory=list)
     choices: list[str] = field(default_factory=list)
     range: str = ""
     flags: list[str] = field(default_factory=list)
@@ -178,6 +179,11 @@ class Use:
     froms: list[str] = field(default_factory=list)
     to: str = ""
     once: bool = False
+    not_own: bool = False
+
+    @property
+    def whose(self) -> str:
+        return "own" if self.own else "not own" if self.not_own else ""
 
 
 @dataclass
@@ -189,9 +195,13 @@ class Thing:
     uses: list[Use] = field(default_factory=list)
     state: str = ""
     rules: list[str] = field(default_factory=list)
+    # System fields that are null until a transition sends them.
+    awaited: list[str] = field(default_factory=list)
+    # Its states, where there is a transition.
+    moves: list[str] = field(default_factory=list)
 
     def owners(self, own: bool) -> list[str]:
-        return ["owner"] if not own and any(use.own for use in self.uses) else []
+        return ["owner"] if not own and any(use.whose for use in self.uses) else []
 
 
 def plural_of(name: str) -> str:
@@ -271,6 +281,8 @@ def draw_ref(pen: Pen, one: Field, things: list[Thing], index: int) -> None:
     """Required only to what is before it, so that each thing can be made."""
     at = pen.number(0, len(things) - 1)
     one.ref = things[at].name
+    if at < index and things[at].moves and pen.chance(30):
+        one.ref_states = pen.some(things[at].moves, 1, 3)
     one.flags = ["optional"] if at >= index else []
 
 
@@ -343,14 +355,25 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
                 pen.some(creators if whose else actors, 1, 2) if whose or pen.chance(80) else [], verb, kind, whose
             )
             if state and kind == "transition":
+                thing.moves = state.choices
                 use.froms, use.to = pen.some(state.choices, 1, 3), pen.one(state.choices)
+            elif state and kind in ["change", "remove"] and pen.chance(40):
+                use.froms = pen.some(state.choices, 1, 3)
+            if kind in ["change", "remove", "transition"] and creators and use.actors and not whose:
+                use.not_own = pen.chance(20)
             thing.uses.append(use)
-    ends = [use.to for use in thing.uses if use.to]
+    ends = [state for use in thing.uses for state in [*use.froms, use.to] if state]
     for one in thing.fields:
         if ends and one.choices and one is not state:
             tell_apart(one, ends[0])
+    for one in thing.fields:
+        bare = "system" in one.flags and "optional" not in one.flags and not one.default
+        if ends and bare and one is not state and pen.chance(50):
+            thing.awaited.append(one.name)
     for use in thing.uses:
         draw_clauses(pen, use, thing)
+    for use in [use for use in thing.uses if use.to][:1]:
+        use.fields = list(dict.fromkeys([*use.fields, *thing.awaited]))
 
 
 def draw_state(pen: Pen, thing: Thing) -> Field:
@@ -378,6 +401,8 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
     shown = [one for one in thing.fields if "secret" not in one.flags]
     use.once = use.kind in ["create", "transition"] and pen.chance(20)
     if use.kind == "create":
+        needed = [one for one in needed if one.name not in thing.awaited]
+        fields = [one for one in fields if one.name not in thing.awaited]
         if any("system" in one.flags for one in needed) or pen.chance(40):
             more = pen.some([one for one in fields if one not in needed])
             use.fields = [one.name for one in pen.all([*needed, *more])]
@@ -408,7 +433,10 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
         names = [*[one.name for one in thing.fields], *thing.owners(False)]
         together = pen.some(names, 2, 3)
         if len(together) > 1:
-            thing.rules.append(f"one per{pen.colon}{pen.join(together)}")
+            while_ = ""
+            if thing.moves and pen.chance(30):
+                while_ = " while " + " or ".join(pen.some(thing.moves, 1, 3))
+            thing.rules.append(f"one per{pen.colon}{pen.join(together)}{while_}")
         if "owner" in names and pen.chance(10):
             thing.rules.append(f"one per{pen.colon}owner")
     free = [one for one in thing.fields if one.name != thing.state]
@@ -441,7 +469,7 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
 
 
 def written_use(pen: Pen, use: Use, thing: Thing) -> str:
-    words = [pen.join(use.actors) or "anyone", use.verb, "own" if use.own else "", pen.one([thing.name, thing.plural])]
+    words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural])]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
     late = use.once and use.to and pen.chance(50)
@@ -449,6 +477,8 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     line = " ".join([word for word in words if word] + clauses)
     if use.to:
         line += pen.colon + " or ".join(use.froms) + pen.arrow + use.to
+    elif use.froms:
+        line += pen.colon + " or ".join(use.froms)
     return pen.loud(line + " once" * bool(late))
 
 
@@ -462,25 +492,26 @@ def written_thing(pen: Pen, thing: Thing) -> list[str]:
 
 
 def written_field(pen: Pen, one: Field) -> str:
-    kind = pen.bar.join(one.choices) or f"{one.type} {one.ref}".strip()
+    while_ = " while " + " or ".join(one.ref_states) if one.ref_states else ""
+    kind = pen.bar.join(one.choices) or f"{one.type} {one.ref}{while_}".strip()
     line = pen.loud(one.name + pen.colon + " ".join([part for part in [kind, one.range, *one.flags] if part]))
     return line + f" = {one.default}" * bool(one.default) + f" matching {one.pattern}" * bool(one.pattern)
 
 
 def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
     """What the frontend of some use cases gets. Those that begin with the same words get the same."""
-    heads: dict[tuple[str, str, bool], list[Use]] = {}
+    heads: dict[tuple[str, str, str], list[Use]] = {}
     for use in thing.uses:
-        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.own), []).append(use)
+        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.whose), []).append(use)
     lines = []
-    for (_, verb, own), uses in heads.items():
+    for (_, verb, whose), uses in heads.items():
         kinds = {use.kind for use in uses}
         if kinds & {"remove", "count"} or not pen.chance(35):
             continue
-        words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, "own" if own else ""]
+        words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, whose]
         head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural])] if word])
         shown = [name for one in thing.fields for name in seen(pen, one, things)]
-        names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(own)], 1)
+        names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(whose == "own")], 1)
         # What is searched by is shown.
         sought = {name for use in uses if use.kind in ["list", "export"] for name in use.fields}
         names += sorted(sought - {"created_at", "updated_at"} - {name.split(".")[0] for name in names})
@@ -545,7 +576,7 @@ ODD += [
     "-",
 ]
 ODD += ["x" * 300, "0", "99999999999999999999", "-1", "<", "{x}", "%s", "^", "["]
-LANGUAGE = """own with by once or anyone nothing always one per matching optional unique secret system future past ref
+LANGUAGE = """own not while with by once or anyone nothing always one per matching optional unique secret system future past ref
 true false none adds lists lits views changes removes counts exports frobs frobnicates confirm -> : , | = .. 1..40 ..5
 40..1 0..0 -5..-1 1.5..2 name status id owner version created_at class import self table order items text textt integer
 datetime a b open done < <= != ^[A-Z]$ ^a$ ^(a)$ "two words" " "" 2030-02-30 {{x}} {%x%}""".split(" ")

@@ -108,7 +108,7 @@ BUGS = {
     ),
     "an unmapped constraint": Bug(
         FEATURE + "repository.py",
-        '        "uq_bookings_table_id_starts_at": errors.BookingTableStartsAtTaken,\n',
+        '        "uq_bookings_table_id_starts_at__while_requested_confirmed": errors.BookingTableStartsAtTaken,\n',
         "",
         Guest.books_twice,
         [

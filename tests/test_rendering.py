@@ -54,6 +54,8 @@ REFUSING = {
     "bistro_postgresql": "table:cr booking:csr",
     "shop": "product:csr category:csr review:csr badge:cr",
     "helpdesk": "ticket:csr note:csr",
+    "expenses": "expense:csr",
+    "hiring": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
