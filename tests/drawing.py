@@ -177,6 +177,7 @@ class Use:
     froms: list[str] = field(default_factory=list)
     to: str = ""
     once: bool = False
+    whose: str = ""
 
 
 @dataclass
@@ -191,6 +192,11 @@ class Thing:
 
     def owners(self, own: bool) -> list[str]:
         return ["owner"] if not own and any(use.own for use in self.uses) else []
+
+    def created_by_all(self) -> list[str]:
+        """Those who make it, if nobody makes it without logging in."""
+        creates = [use for use in self.uses if use.kind == "create"]
+        return [actor for use in creates for actor in use.actors] if all(use.actors for use in creates) else []
 
 
 def plural_of(name: str) -> str:
@@ -225,6 +231,8 @@ def interviews(draw: Draw) -> Interview:
         draw_fields(pen, thing, things, index)
         draw_uses(pen, thing, actors)
         draw_rules(pen, thing)
+    for thing in things:
+        draw_parents(pen, thing, things, actors)
     uses = [written_use(pen, use, thing) for thing in things for use in thing.uses]
     data = [line for thing in pen.all(things) for line in written_thing(pen, thing)]
     outputs = [line for thing in things for line in written_outputs(pen, thing, things)]
@@ -399,6 +407,43 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
         use.fields = [use.kind[3:]]
 
 
+def draw_parents(pen: Pen, thing: Thing, things: list[Thing], actors: list[str]) -> None:
+    """The paths of some use cases name what the thing refers to, by a field that they do not send."""
+    refs = [one.ref for one in thing.fields]
+    parents = [other for other in things if refs.count(other.name) == 1 and other.name != "id"]
+    if not parents:
+        return
+    create = thing.uses[0]
+    owned = any(use.own or use.whose == f"of own {thing.name}" for other in things for use in other.uses)
+    if pen.chance(30) and (actors or not owned):
+        makers = pen.some(actors, 1, 2)
+        thing.uses.append(Use(makers, pen.one(CREATES), "create", False, list(create.fields), once=pen.chance(20)))
+        draw_parent(pen, thing.uses[-1], thing, pen.one(parents))
+        if not thing.uses[-1].whose:
+            thing.uses.pop()
+    for use in thing.uses[1:]:
+        if not use.own and not use.whose and pen.chance(35):
+            draw_parent(pen, use, thing, pen.one(parents))
+
+
+def draw_parent(pen: Pen, use: Use, thing: Thing, parent: Thing) -> None:
+    (one,) = (one for one in thing.fields if one.ref == parent.name)
+    sent = [name for name in use.fields if name != one.name]
+    usual = [other.name for other in thing.fields if "system" not in other.flags and other.name != thing.state]
+    # What is left is all that there is, or nothing.
+    needed = [
+        other for other in thing.fields if "optional" not in other.flags and not other.default and other is not one
+    ]
+    hidden = any("system" in other.flags and other.name != thing.state for other in needed)
+    if not sent and ((use.kind == "change" and not set(usual) - {one.name}) or (use.kind == "create" and hidden)):
+        return
+    if use.kind == f"by {parent.name}":
+        return
+    use.fields = sent
+    own = use.actors and set(use.actors) <= set(parent.created_by_all()) and pen.chance(50)
+    use.whose = f"of own {parent.name}" if own else f"of {pen.one([parent.name, parent.plural])}"
+
+
 def draw_rules(pen: Pen, thing: Thing) -> None:
     """What is true of the values of the fields may be said of them: so all rules can be kept together."""
     if pen.chance(25):
@@ -438,7 +483,13 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
 
 
 def written_use(pen: Pen, use: Use, thing: Thing) -> str:
-    words = [pen.join(use.actors) or "anyone", use.verb, "own" if use.own else "", pen.one([thing.name, thing.plural])]
+    words = [
+        pen.join(use.actors) or "anyone",
+        use.verb,
+        "own" if use.own else "",
+        pen.one([thing.name, thing.plural]),
+        use.whose,
+    ]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
     late = use.once and use.to and pen.chance(50)
@@ -466,16 +517,17 @@ def written_field(pen: Pen, one: Field) -> str:
 
 def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
     """What the frontend of some use cases gets. Those that begin with the same words get the same."""
-    heads: dict[tuple[str, str, bool], list[Use]] = {}
+    heads: dict[tuple[str, str, bool, str], list[Use]] = {}
     for use in thing.uses:
-        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.own), []).append(use)
+        whose = re.sub(r"of (?!own )\w+", "of it", use.whose)
+        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.own, whose), []).append(use)
     lines = []
-    for (_, verb, own), uses in heads.items():
+    for (_, verb, own, _), uses in heads.items():
         kinds = {use.kind for use in uses}
         if kinds & {"remove", "count"} or not pen.chance(35):
             continue
         words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, "own" if own else ""]
-        head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural])] if word])
+        head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural]), uses[0].whose] if word])
         shown = [name for one in thing.fields for name in seen(pen, one, things)]
         names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(own)], 1)
         nothing = kinds <= {"create", "change", "transition"} and pen.chance(25)
