@@ -260,8 +260,8 @@ def draw_fields(pen: Pen, thing: Thing, things: list[Thing], index: int) -> None
                 one.name = pen.name(["kind", "sort", "sort_of"], taken)
         else:
             draw_value(pen, one)
-        odds = {"optional": 25, "unique": 15, "secret": 10, "system": 15}
-        if len(one.choices or "many") < 4:
+        odds = {"optional": 25, "unique": 15, "secret": 10, "system": 15} if one.type != "part of" else {}
+        if len(one.choices or "many") < 4 and odds:
             # A rule might leave only one of them, and then there could be only one such thing.
             del odds["unique"]
         one.flags = pen.all([*one.flags, *[flag for flag in odds if flag not in one.flags and pen.chance(odds[flag])]])
@@ -277,6 +277,8 @@ def draw_ref(pen: Pen, one: Field, things: list[Thing], index: int) -> None:
     at = pen.number(0, len(things) - 1)
     one.ref = things[at].name
     one.flags = ["optional"] if at >= index else []
+    if at < index and pen.chance(25):
+        one.type, one.range = "part of", pen.one(["", "0..50", "..7", "0..1"])
 
 
 def draw_value(pen: Pen, one: Field) -> None:
@@ -337,7 +339,7 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
     if state:
         verbs = {base_of(verb): verb for verb in [*pen.some(VERBS, 1, 4), pen.name([], REFUSED)[:19].rstrip("_") + "s"]}
         kinds += [(verb, "transition") for verb in pen.some(list(verbs.values()), 1, 4)]
-    if len(thing.fields) == 1 and state:
+    if all(one is state or one.type == "part of" for one in thing.fields):
         kinds = [(verb, kind) for verb, kind in kinds if kind != "change"]
     keys = [one for one in thing.fields if "unique" in one.flags and "secret" not in one.flags]
     kinds += [("views", f"by {key.name}") for key in keys if key.type in ["text", "integer", "uuid", "email"]]
@@ -379,6 +381,7 @@ def tell_apart(one: Field, state: str) -> None:
 def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
     """What follows with and by."""
     fields = [one for one in thing.fields if one.name != thing.state]
+    changed = [one for one in fields if one.type != "part of"]
     needed = [one for one in fields if "optional" not in one.flags and not one.default]
     shown = [one for one in thing.fields if "secret" not in one.flags]
     use.once = use.kind in ["create", "transition"] and pen.chance(20)
@@ -387,13 +390,17 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
             more = pen.some([one for one in fields if one not in needed])
             use.fields = [one.name for one in pen.all([*needed, *more])]
     elif use.kind == "change":
-        if all("system" in one.flags for one in fields) or pen.chance(50):
-            use.fields = [one.name for one in pen.some(fields, 1, 3)]
+        if all("system" in one.flags for one in changed) or pen.chance(50):
+            use.fields = [one.name for one in pen.some(changed, 1, 3)]
     elif use.kind == "transition":
-        use.fields = [one.name for one in pen.some(fields, 0, 3)] if pen.chance(50) else []
+        use.fields = [one.name for one in pen.some(changed, 0, 3)] if pen.chance(50) else []
     elif use.kind == "count":
         # The answer has a "count" of its own.
-        groups = [one.name for one in shown if one.type in ["choice", "boolean", "ref", "text"] and one.name != "count"]
+        groups = [
+            one.name
+            for one in shown
+            if one.type in ["choice", "boolean", "ref", "part of", "text"] and one.name != "count"
+        ]
         use.fields = pen.some([*groups, *thing.owners(use.own)], 0, 3)
     elif use.kind in ["list", "export"]:
         times = {one.name: one.type in SPANS for one in shown} | {"created_at": True, "updated_at": True}
@@ -430,6 +437,8 @@ def draw_parent(pen: Pen, use: Use, thing: Thing, parent: Thing) -> None:
     (one,) = (one for one in thing.fields if one.ref == parent.name)
     sent = [name for name in use.fields if name != one.name]
     usual = [other.name for other in thing.fields if "system" not in other.flags and other.name != thing.state]
+    if use.kind == "change":
+        usual = [other.name for other in thing.fields if other.name in usual and other.type != "part of"]
     # What is left is all that there is, or nothing.
     needed = [
         other for other in thing.fields if "optional" not in other.flags and not other.default and other is not one
