@@ -61,6 +61,8 @@ REFUSING = {
     "notes": "note:cr",
     "replies": "ticket:cr reply:csr",
     "clinic": "pet:csr room:cr visit:csr order:csr",
+    "threads": "article:cr comment:csr summary:cr picture:csr",
+    "ticketing": "event:csr ticket:cr booking:csr",
     "longest": "refrigerated_carrier:cr international_parcel:csr extraordinary_object:csr",
     "awkward": """
         user:csr order:csr group:cr table:csr session:cr model:cr address:csr category:csr person:csr list:cr type:cr
@@ -79,7 +81,7 @@ def test_the_tree_is_complete(story: Story) -> None:
         expected += WHERE_SOMEBODY_LOGS_IN.split()
     if story.name not in ["notes", "articles"]:
         expected += [*WHERE_SOMETHING_CHANGES.split(), WHERE_SOMETHING_HAS_STATES]
-    if story.name in ["shop", "longest"]:
+    if story.name in ["shop", "longest", "ticketing"]:
         expected += [WHERE_THE_SERVICE_CHECKS_RULES]
     for verb, paths in WHERE_SOMEBODY.items():
         expected += paths.split() if verb in story.answers["use_cases"] else []
@@ -212,7 +214,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 110
-    assert lines <= 7160
+    assert lines <= 7180
 
 
 # ---- the same, however it is asked for, and without trust
