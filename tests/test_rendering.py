@@ -96,7 +96,8 @@ def test_the_tree_is_complete(story: Story) -> None:
 @pytest.mark.parametrize(
     ("name", "long"),
     [
-        ("bistro", []),
+        # The condition of an index has a keyword of its own in each database.
+        ("bistro", ["src/bistro/features/booking/model.py", "migrations/versions/0001_first.py"]),
         # The index of a long text is a hash in PostgreSQL.
         ("shop", ["src/shop/features/product/model.py", "migrations/versions/0001_first.py"]),
     ],
@@ -212,7 +213,7 @@ def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
     assert len(files) <= 110
-    assert lines <= 7160
+    assert lines <= 7180
 
 
 # ---- the same, however it is asked for, and without trust
