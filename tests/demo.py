@@ -35,8 +35,8 @@ That was your bistro, and it has stopped. Now look around:
   make run     # serve it, and try it at http://127.0.0.1:8000/docs
   make test    # everything it promises, checked
 
-To see how such a request travels, read in src/bistro/features/booking/:
-controller.py, then service.py, repository.py and model.py.
+To read along, open src/bistro/features/booking/: controller.py, then service.py,
+repository.py and model.py. docs/debugging.md leads from a wrong response to its line.
 """
 
 # Without what `make` tells the commands it runs, and what would lead uv to another .venv.
@@ -182,6 +182,10 @@ def main() -> None:
             with ThreadPoolExecutor() as pool:
                 tokens = pool.map(lambda name: token(home, name), PEOPLE)
             Story(url, dict(zip(PEOPLE, tokens, strict=True))).run()
+        show("\nHow the second confirmation travelled: bistro show last 409", BOLD)
+        # Not by `run`, so that it has colours where this is a terminal.
+        shown = subprocess.run([".venv/bin/bistro", "show", "last", "409"], cwd=home, env=ENVIRONMENT)
+        check(shown.returncode == 0, "The journey of the 409 should be there.")
     except DemoError as failure:
         sys.exit(f"\n{failure}")
     except KeyboardInterrupt:

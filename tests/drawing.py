@@ -55,7 +55,7 @@ PROBLEMS = [
 # What the language, Python, Pydantic, SQLAlchemy and the generated code keep for themselves.
 REFUSED = {
     *keyword.kwlist,
-    *"own with by once or anyone nothing always id version created_at updated_at owner".split(),
+    *"own with by once or anyone nothing always id version created_at updated_at owner me password".split(),
     *"dt sa orm str int bool float bytes self copy dict json schema registry metadata construct".split(),
     *"con prn aux nul com1 com9 lpt1 lpt9".split(),
 }
@@ -74,7 +74,8 @@ WIDEST = {
 # Each with letters that match it.
 CLASSES = {"[A-Z]": "Q", "[a-z0-9]": "q7", "[0-9-]": "4-", "[A-Za-z0-9_.-]": "Z.", "[ab]": "ab", "[# ]": "# "}
 CLASSES |= {'[{"%}|]': "{%", "[$()*+?'/]": "$/"}
-LITERALS = "a-Z_/:=, '\"`#~&<!@;%7"
+# Without a blank: a text must not be able to begin or end with it.
+LITERALS = "a-Z_/:=,'\"`#~&<!@;%7"
 
 
 class Pen:
@@ -179,6 +180,7 @@ class Use:
     to: str = ""
     once: bool = False
     not_own: bool = False
+    of: str = ""
 
     @property
     def whose(self) -> str:
@@ -206,6 +208,11 @@ class Thing:
 
     def owners(self, own: bool) -> list[str]:
         return ["owner"] if not own and any(use.whose for use in self.uses) else []
+
+    def created_by_all(self) -> list[str]:
+        """Those who make it, if nobody makes it without logging in."""
+        creates = [use for use in self.uses if use.kind == "create"]
+        return [actor for use in creates for actor in use.actors] if all(use.actors for use in creates) else []
 
 
 def plural_of(name: str) -> str:
@@ -240,6 +247,8 @@ def interviews(draw: Draw) -> Interview:
         draw_fields(pen, thing, things, index)
         draw_uses(pen, thing, actors)
         draw_rules(pen, thing)
+    for thing in things:
+        draw_parents(pen, thing, things, actors)
     uses = [written_use(pen, use, thing) for thing in things for use in thing.uses]
     data = [line for thing in pen.all(things) for line in written_thing(pen, thing)]
     outputs = [line for thing in things for line in written_outputs(pen, thing, things)]
@@ -267,12 +276,14 @@ def draw_fields(pen: Pen, thing: Thing, things: list[Thing], index: int) -> None
                 one.name = pen.name(["kind", "sort", "sort_of"], taken)
         else:
             draw_value(pen, one)
-        odds = {"optional": 25, "unique": 15, "secret": 10, "system": 15}
-        if len(one.choices or "many") < 4:
+        odds = {"optional": 25, "unique": 15, "secret": 10, "system": 15} if one.type != "part of" else {}
+        if len(one.choices or "many") < 4 and odds:
             # A rule might leave only one of them, and then there could be only one such thing.
             del odds["unique"]
         one.flags = pen.all([*one.flags, *[flag for flag in odds if flag not in one.flags and pen.chance(odds[flag])]])
-        if pen.chance(25):
+        if "unique" in one.flags:
+            one.default = ""
+        elif pen.chance(25):
             draw_default(pen, one)
         # A ref is stored as its name and _id.
         taken |= {one.name, f"{one.name}_id", one.name.removesuffix("_id")}
@@ -286,6 +297,8 @@ def draw_ref(pen: Pen, one: Field, things: list[Thing], index: int) -> None:
     if at < index and things[at].moves and pen.chance(30):
         one.ref_states = pen.some(things[at].moves, 1, 3)
     one.flags = ["optional"] if at >= index else []
+    if at < index and pen.chance(25):
+        one.type, one.range = "part of", pen.one(["", "0..50", "..7", "0..1"])
 
 
 def draw_value(pen: Pen, one: Field) -> None:
@@ -323,7 +336,7 @@ def draw_pattern(pen: Pen, one: Field) -> None:
     if pen.chance(40):
         low, high = max(len(text) - pen.number(0, 2), 0), len(text) + pen.number(1, 3)
         one.range = pen.one([f"{low}..{high}", f"..{high}", f"{low}.."])
-    if pen.chance(25) and '"' not in text and " #" not in text:
+    if pen.chance(25) and '"' not in text and " #" not in text and text == text.strip():
         one.default = f'"{text}"'
 
 
@@ -346,7 +359,7 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
     if state:
         verbs = {base_of(verb): verb for verb in [*pen.some(VERBS, 1, 4), pen.name([], REFUSED)[:19].rstrip("_") + "s"]}
         kinds += [(verb, "transition") for verb in pen.some(list(verbs.values()), 1, 4)]
-    if len(thing.fields) == 1 and state:
+    if all(one is state or one.type == "part of" for one in thing.fields):
         kinds = [(verb, kind) for verb, kind in kinds if kind != "change"]
     keys = [one for one in thing.fields if "unique" in one.flags and "secret" not in one.flags]
     kinds += [("views", f"by {key.name}") for key in keys if key.type in ["text", "integer", "uuid", "email"]]
@@ -403,6 +416,7 @@ def tell_apart(one: Field, state: str) -> None:
 def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
     """What follows with and by."""
     fields = [one for one in thing.fields if one.name != thing.state]
+    changed = [one for one in fields if one.type != "part of"]
     needed = [one for one in fields if "optional" not in one.flags and not one.default]
     shown = [one for one in thing.fields if "secret" not in one.flags]
     if use.froms[:1] and not use.froms[1:]:
@@ -415,13 +429,17 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
             more = pen.some([one for one in fields if one not in needed])
             use.fields = [one.name for one in pen.all([*needed, *more])]
     elif use.kind == "change":
-        if all("system" in one.flags for one in fields) or pen.chance(50):
-            use.fields = [one.name for one in pen.some(fields, 1, 3)]
+        if all("system" in one.flags for one in changed) or pen.chance(50):
+            use.fields = [one.name for one in pen.some(changed, 1, 3)]
     elif use.kind == "transition":
-        use.fields = [one.name for one in pen.some(fields, 0, 3)] if pen.chance(50) else []
+        use.fields = [one.name for one in pen.some(changed, 0, 3)] if pen.chance(50) else []
     elif use.kind == "count":
         # The answer has a "count" of its own.
-        groups = [one.name for one in shown if one.type in ["choice", "boolean", "ref", "text"] and one.name != "count"]
+        groups = [
+            one.name
+            for one in shown
+            if one.type in ["choice", "boolean", "ref", "part of", "text"] and one.name != "count"
+        ]
         use.fields = pen.some([*groups, *thing.owners(use.own)], 0, 3)
     elif use.kind in ["list", "export"]:
         times = {one.name: one.type in SPANS for one in shown} | {"created_at": True, "updated_at": True}
@@ -433,6 +451,45 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
                 use.fields.append(name)
     elif use.kind.startswith("by "):
         use.fields = [use.kind[3:]]
+
+
+def draw_parents(pen: Pen, thing: Thing, things: list[Thing], actors: list[str]) -> None:
+    """The paths of some use cases name what the thing refers to, by a field that they do not send."""
+    refs = [one.ref for one in thing.fields]
+    parents = [other for other in things if refs.count(other.name) == 1 and other.name != "id"]
+    if not parents:
+        return
+    create = thing.uses[0]
+    owned = any(use.own or use.of == f"of own {thing.name}" for other in things for use in other.uses)
+    if pen.chance(30) and (actors or not owned):
+        makers = pen.some(actors, 1, 2)
+        thing.uses.append(Use(makers, pen.one(CREATES), "create", False, list(create.fields), once=pen.chance(20)))
+        draw_parent(pen, thing.uses[-1], thing, pen.one(parents))
+        if not thing.uses[-1].of:
+            thing.uses.pop()
+    for use in thing.uses[1:]:
+        if not use.own and not use.of and pen.chance(35):
+            draw_parent(pen, use, thing, pen.one(parents))
+
+
+def draw_parent(pen: Pen, use: Use, thing: Thing, parent: Thing) -> None:
+    (one,) = (one for one in thing.fields if one.ref == parent.name)
+    sent = [name for name in use.fields if name != one.name]
+    usual = [other.name for other in thing.fields if "system" not in other.flags and other.name != thing.state]
+    if use.kind == "change":
+        usual = [other.name for other in thing.fields if other.name in usual and other.type != "part of"]
+    # What is left is all that there is, or nothing.
+    needed = [
+        other for other in thing.fields if "optional" not in other.flags and not other.default and other is not one
+    ]
+    hidden = any("system" in other.flags and other.name != thing.state for other in needed)
+    if not sent and ((use.kind == "change" and not set(usual) - {one.name}) or (use.kind == "create" and hidden)):
+        return
+    if use.kind == f"by {parent.name}":
+        return
+    use.fields = sent
+    own = use.actors and set(use.actors) <= set(parent.created_by_all()) and pen.chance(50)
+    use.of = f"of own {parent.name}" if own else f"of {pen.one([parent.name, parent.plural])}"
 
 
 def draw_rules(pen: Pen, thing: Thing) -> None:
@@ -477,7 +534,7 @@ def draw_rules(pen: Pen, thing: Thing) -> None:
 
 
 def written_use(pen: Pen, use: Use, thing: Thing) -> str:
-    words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural])]
+    words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural]), use.of]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
     late = use.once and use.to and pen.chance(50)
@@ -508,18 +565,22 @@ def written_field(pen: Pen, one: Field) -> str:
 
 def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
     """What the frontend of some use cases gets. Those that begin with the same words get the same."""
-    heads: dict[tuple[str, str, str], list[Use]] = {}
+    heads: dict[tuple[str, str, str, str], list[Use]] = {}
     for use in thing.uses:
-        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.whose), []).append(use)
+        of = re.sub(r"of (?!own )\w+", "of it", use.of)
+        heads.setdefault((",".join(sorted(use.actors)), use.verb, use.whose, of), []).append(use)
     lines = []
-    for (_, verb, whose), uses in heads.items():
+    for (_, verb, whose, _), uses in heads.items():
         kinds = {use.kind for use in uses}
         if kinds & {"remove", "count"} or not pen.chance(35):
             continue
         words = [pen.join(pen.all(uses[0].actors)) or "anyone", verb, whose]
-        head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural])] if word])
+        head = " ".join([word for word in [*words, pen.one([thing.name, thing.plural]), uses[0].of] if word])
         shown = [name for one in thing.fields for name in seen(pen, one, things)]
         names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(whose == "own")], 1)
+        # What is searched by is shown.
+        sought = {name for use in uses if use.kind in ["list", "export"] for name in use.fields}
+        names += sorted(sought - {"created_at", "updated_at"} - {name.split(".")[0] for name in names})
         nothing = kinds <= {"create", "change", "transition"} and pen.chance(25)
         lines.append(pen.loud(head + pen.colon + ("nothing" if nothing else pen.join(names))))
     return lines

@@ -146,11 +146,11 @@ EDITS: dict[str, Parts] = {
             "        return f\"Reserved ({row['status']})\"\n\n"
             "    def cancel_own(self",
         ),
-        ("tests/test_security.py", '    "create_table": {', '    "label_booking": {"staff"},\n    "create_table": {'),
+        ("tests/test_security.py", '    "list_bookings": {', '    "label_booking": {"staff"},\n    "list_bookings": {'),
         (
             "tests/examples.py",
-            '    "create_table": [',
-            '    "label_booking": [("booking", {"id": ID})],\n    "create_table": [',
+            '    "list_bookings": [',
+            '    "label_booking": [("booking", {"id": ID})],\n    "list_bookings": [',
         ),
         (
             "contract/api.txt",

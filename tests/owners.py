@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edits import CHANGES, EDITS, Answers, Edit, Files, answers, write
+from edits import BOOKING, CHANGES, EDITS, Answers, Edit, Files, answers, write
 from stories import BIN, interview
 
 Change = Callable[[Answers], Answers]
@@ -50,7 +50,11 @@ def _block(text: str, name: str) -> tuple[int, int]:
 
 
 def renaming_method(feature: str, old: str, new: str) -> Edit:
-    patterns = {"service.py": rf"\bdef {old}\(", "controller.py": rf"\)\.{old}\(", "test_service.py": rf'\("{old}",'}
+    patterns = {
+        "service.py": rf"\bdef {old}\(",
+        "controller.py": rf"\)\.{old}\(",
+        "test_service.py": rf'\("{old}", .*\):',
+    }
 
     def edit(files: Files) -> None:
         for name, pattern in patterns.items():
@@ -117,6 +121,11 @@ def removing(parts: Iterable[tuple[str, str]]) -> Edit:
     return edit
 
 
+def removing_use_case(feature: str, endpoint: str, method: str) -> Edit:
+    layers = {"controller": endpoint, "service": method, "repository": method}
+    return removing([(f"{feature}{layer}.py", name) for layer, name in layers.items()])
+
+
 def formatting(width: int, chosen: str = "") -> Edit:
     """By ruff, one file or all."""
 
@@ -159,19 +168,12 @@ def readme_of_ones_own(files: Files) -> None:
     files["README.md"] = "# Ours\n\nAsk Anna; she has written it down.\n"
 
 
-def both(*edits: Edit) -> Edit:
-    def edit(files: Files) -> None:
-        from edits import edited
-
-        for one in edits:
-            after = edited(files, one)
-            files.clear()
-            files.update(after)
-
-    return edit
-
-
 # ---- edits that any service may have
+
+
+def rule_of(feature: str, transition: str) -> Edit:
+    check = f'        model.{transition}.check(row["status"], model.TRANSITIONS)\n'
+    return [(f"{feature}service.py", check, f"{check}        # Not on Sundays.\n        print(id)\n")]
 
 
 def common(package: str, thing: str) -> dict[str, Edit]:
@@ -282,9 +284,6 @@ def common(package: str, thing: str) -> dict[str, Edit]:
 
 # ---- bistro
 
-BOOKING = "src/bistro/features/booking/"
-TABLE = "src/bistro/features/table/"
-
 
 def swapping(question: str, one: str, other: str) -> Change:
     """Two texts change places."""
@@ -331,13 +330,7 @@ BISTRO = Owner(
         ],
         "a method moved": moving(f"{BOOKING}service.py", "count", "create"),
         "a class moved": moving_class(BOOKING, "BookingDeclineIn"),
-        "a use case removed": removing(
-            [
-                (f"{BOOKING}controller.py", "count_bookings"),
-                (f"{BOOKING}service.py", "count"),
-                (f"{BOOKING}repository.py", "count"),
-            ]
-        ),
+        "a use case removed": removing_use_case(BOOKING, "count_bookings", "count"),
         "a field of one's own": [
             (
                 f"{BOOKING}model.py",
@@ -384,8 +377,8 @@ BISTRO = Owner(
             ),
             (
                 f"{BOOKING}controller.py",
-                "from ...web import auth, csv",
-                "from ... import audit\nfrom ...web import auth, csv",
+                "from ...web import (",
+                "from ... import audit\nfrom ...web import (",
             ),
             ("src/bistro/audit.py", None, '"""Who did what."""\n\n\ndef note(what: str) -> None:\n    print(what)\n'),
         ],
@@ -424,20 +417,8 @@ HELPDESK = Owner(
         "a variable renamed": renaming_variable(f"{TICKET}repository.py", "list_all", "listed_all", "found"),
         "a method moved": moving(f"{TICKET}service.py", "export", "create"),
         "a class moved": moving_class(TICKET, "TicketSolveIn"),
-        "a use case removed": removing(
-            [
-                (f"{TICKET}controller.py", "count_tickets"),
-                (f"{TICKET}service.py", "count"),
-                (f"{TICKET}repository.py", "count"),
-            ]
-        ),
-        "a rule of a move": [
-            (
-                f"{TICKET}service.py",
-                '        model.TAKE.check(row["status"], model.TRANSITIONS)\n',
-                '        model.TAKE.check(row["status"], model.TRANSITIONS)\n        # Not on Sundays.\n        print(id)\n',
-            )
-        ],
+        "a use case removed": removing_use_case(TICKET, "count_tickets", "count"),
+        "a rule of a move": rule_of(TICKET, "TAKE"),
         "a tighter bound": [(f"{TICKET}schemas.py", "        max_length=80,\n", "        max_length=40,\n")],
         "a condition of a list": [
             (
@@ -544,13 +525,7 @@ ALIKE = Owner(
         "a method renamed": renaming_method("ticket", "take", "claim"),
         "a variable renamed": renaming_variable(f"{ALIKE_TICKET}repository.py", "list_all", "listed_all", "found"),
         "a method moved": moving(f"{ALIKE_TICKET}service.py", "export", "create"),
-        "a use case removed": removing(
-            [
-                (f"{ALIKE_TICKET}controller.py", "export_tickets"),
-                (f"{ALIKE_TICKET}service.py", "export"),
-                (f"{ALIKE_TICKET}repository.py", "export"),
-            ]
-        ),
+        "a use case removed": removing_use_case(ALIKE_TICKET, "export_tickets", "export"),
         "a condition of a list": [
             (
                 f"{ALIKE_TICKET}repository.py",
@@ -589,13 +564,7 @@ ALIKE = Owner(
                 "    version: int\n",
             )
         ],
-        "a rule of a move": [
-            (
-                f"{ALIKE_TICKET}service.py",
-                '        model.DROP.check(row["status"], model.TRANSITIONS)\n',
-                '        model.DROP.check(row["status"], model.TRANSITIONS)\n        # Not on Sundays.\n        print(id)\n',
-            )
-        ],
+        "a rule of a move": rule_of(ALIKE_TICKET, "DROP"),
         "an assertion of a test": [
             (
                 "tests/features/ticket/test_use_cases.py",

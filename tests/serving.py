@@ -44,13 +44,13 @@ def free_port() -> int:
 
 @dataclass
 class Service:
-    """A service that can be started, stopped and killed, on a database that stays."""
+    """A service that can be started, stopped and killed, on a database that stays; all of it is one process."""
 
     story: Story
     tools: Path
     log: Path
     settings: dict[str, str]
-    command: tuple[str, ...] = ("dev",)
+    command: tuple[str, ...] = ("dev", "--no-reload")
     first: str = ""
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None

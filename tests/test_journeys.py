@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,8 +170,9 @@ def serve(own: Story, tools: Path, tmp_path: Path) -> Service:
     return Service(own, tools, tmp_path / "log", settings)
 
 
-def journeys(service: Service) -> list[Path]:
-    return sorted((service.story.path / ".journeys").glob("*.json"))
+def journeys(service: Service) -> list[str]:
+    files = (service.story.path / ".journeys").glob("*.jsonl")
+    return [line for file in files for line in file.read_text().splitlines()]
 
 
 def command(service: Service, *words: str) -> tuple[int, str]:
@@ -247,8 +249,7 @@ def test_no_secret_is_in_a_journey(serve: Service) -> None:
         body = {"table": guest.table, "phone": SECRET, "party_size": 99}
         serve.ask("POST", "/bookings", guest.ann, body, Idempotency_Key=SECRET)
     assert len(journeys(serve)) == 4
-    for file in journeys(serve):
-        text = file.read_text()
+    for text in journeys(serve):
         assert SECRET not in text, text
         for token in [guest.ann, guest.sam]:
             assert token not in text and token.split(".")[2] not in text
@@ -256,22 +257,70 @@ def test_no_secret_is_in_a_journey(serve: Service) -> None:
 
 
 def test_only_the_last_ones_are_kept(serve: Service) -> None:
+    folder = serve.story.path / ".journeys"
+    folder.mkdir()
+    for number in range(10):
+        lines = [f'{{"saved": {number * 100 + one}, "id": "aaaaaa"}}\n' for one in range(100)]
+        (folder / f"{number}-1.jsonl").write_text("".join(lines))
     with served(serve):
-        folder = serve.story.path / ".journeys"
-        folder.mkdir()
-        for number in range(600):
-            (folder / f"{number:016x}-aaaaaa.json").write_text("{}")
         serve.ask("GET", "/nowhere")
-    assert len(journeys(serve)) == 500
+        # It is written after the response has been sent.
+        deadline = time.monotonic() + 10
+        while len(journeys(serve)) != 501 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(journeys(serve)) == 501
+        for _ in range(150):
+            serve.ask("GET", "/nowhere")
+    # A file has a hundred of them.
+    assert 500 <= len(journeys(serve)) <= 600
+    assert not (folder / "0-1.jsonl").exists()
     assert "404 GET /nowhere" in serve.run("show")
 
 
 def test_a_request_that_ends_with_the_process_leaves_the_others(serve: Service) -> None:
-    """A half-written journey is none."""
+    """A half-written journey is none, and those of another process come in between, by their time."""
     with served(serve):
         serve.ask("GET", "/nowhere")
-    (journeys(serve)[0].with_name("ffffffffffffffff-bbbbbb.json")).write_text('{"id": ')
-    assert "404 GET /nowhere" in serve.run("show")
+        (serve.story.path / ".journeys/9-1.jsonl").write_text('{"saved": 9999999999999999999, "id": ')
+        serve.run("replay")
+        serve.ask("GET", "/elsewhere")
+    assert "404 GET /elsewhere" in serve.run("show")
+
+
+def test_an_owners_function_and_a_client_are_stops(serve: Service) -> None:
+    """However the service imports them."""
+    package = serve.story.path / "src/bistro"
+    (package / "clients").mkdir()
+    (package / "clients/__init__.py").touch()
+    (package / "clients/weather.py").write_text(
+        "class Weather:\n    def forecast(self, day: str) -> dict[str, int]:\n        return {day: 21}\n\n\n"
+        "def warn(day: str) -> bool:\n    return False\n"
+    )
+    (package / "features/booking/pricing.py").write_text("def price(guests: int) -> int:\n    return guests * 10\n")
+    service = serve.story.path / FEATURE / "service.py"
+    change(service, "from . import model,", "from ...clients import weather\nfrom ...clients.weather import warn\n"
+           "from .pricing import price\nfrom . import model,")  # fmt: skip
+    calls = 'weather.Weather().forecast("today"), warn(day="today"), price(new.party_size)'
+    change(service, '"""Guest requests booking."""', f'"""Guest requests booking."""\n        {calls}')
+    with served(serve):
+        Guest(serve).books()
+    stops = json.loads(serve.run("show", "--json"))["stops"]
+    own = [(one["layer"], one["name"], one.get("input"), one.get("output")) for one in stops]
+    assert ("client", "Weather.forecast", {"day": "today"}, {"today": 21}) in own
+    assert ("client", "warn", {"day": "today"}, False) in own
+    assert ("pricing", "price", {"guests": 2}, 20) in own
+    shown = serve.run("show")
+    assert re.search(r"client +Weather.forecast +.*clients/weather.py:2", shown), shown
+    assert re.search(r"pricing +price +.*booking/pricing.py:1", shown), shown
+
+
+def test_its_code_is_small(bistro: Story) -> None:
+    folder = bistro.path / "src/bistro/journey"
+    lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines() if line.strip()]
+    # Without blank lines.
+    assert len(lines) <= 726
+    page = [len(path.read_text().splitlines()) for path in folder.glob("page.[chj]*")]
+    assert len(page) == 3 and sum(page) <= 460
 
 
 def test_production_loads_nothing_of_it(serve: Service) -> None:

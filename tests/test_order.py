@@ -9,8 +9,9 @@ from rendering import render
 from stories import interview, written
 
 # They follow the answers: the README its sentences, its example and whose token it prints, the docs their columns of
-# actors, the recipes the thing that they are about.
-TOLD = {".copier-answers.yml", "README.md", "docs/recipes.md", "docs/use-cases.md"}
+# actors, the recipes, the examples of debugging and those for frontends the thing that they are about.
+TOLD = {".copier-answers.yml", "README.md"}
+TOLD |= {f"docs/{page}.md" for page in ["debugging", "frontend", "recipes", "use-cases"]}
 STORIES = {
     "bistro": 4,
     "bistro_postgresql": 1,

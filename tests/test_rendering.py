@@ -19,17 +19,20 @@ ALWAYS = """
     .copier-answers.yml .env.example .gitattributes .gitignore Makefile README.md pyproject.toml docs/use-cases.md
     .dockerignore .github/workflows/ci.yml .pre-commit-config.yaml Dockerfile renovate.json
     migrations/env.py migrations/script.py.mako migrations/versions/0001_first.py
-    src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/clock.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
-    src/PACKAGE/settings.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
+    src/PACKAGE/__init__.py src/PACKAGE/app.py src/PACKAGE/cli.py src/PACKAGE/clock.py
+    src/PACKAGE/development.py src/PACKAGE/errors.py src/PACKAGE/schemas.py
+    src/PACKAGE/settings.py src/PACKAGE/telemetry.py src/PACKAGE/types.py src/PACKAGE/features/__init__.py src/PACKAGE/database/__init__.py
     src/PACKAGE/database/base.py src/PACKAGE/database/engine.py src/PACKAGE/database/repository.py
     src/PACKAGE/database/revision.py src/PACKAGE/database/transaction.py src/PACKAGE/database/url.py
     src/PACKAGE/journey/__init__.py src/PACKAGE/journey/commands.py src/PACKAGE/journey/recorder.py
-    src/PACKAGE/journey/regression.py src/PACKAGE/journey/replay.py src/PACKAGE/journey/show.py src/PACKAGE/journey/store.py
+    src/PACKAGE/journey/page.css src/PACKAGE/journey/page.html src/PACKAGE/journey/page.js
+    src/PACKAGE/journey/page.py src/PACKAGE/journey/replay.py src/PACKAGE/journey/store.py
     src/PACKAGE/journey/watch.py
     src/PACKAGE/web/__init__.py src/PACKAGE/web/health.py
     src/PACKAGE/web/logging.py src/PACKAGE/web/middleware.py src/PACKAGE/web/problems.py src/PACKAGE/web/rate_limit.py
     src/PACKAGE/web/responses.py src/PACKAGE/web/transaction.py
-    contract/api.txt docs/database.md docs/debugging.md docs/recipes.md docs/security.md tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
+    contract/api.txt docs/database.md docs/debugging.md docs/frontend.md docs/recipes.md docs/security.md
+    tests/contract.py tests/migration.py tests/test_contract.py tests/test_docs.py
     tests/conftest.py tests/test_migrations.py tests/test_middleware.py tests/test_problems.py tests/test_security.py
     tests/test_cli.py tests/test_settings.py tests/test_transaction.py
     tests/world.py tests/accept.py tests/databases.py tests/stale.py docs/examples.md tests/examples.py AGENTS.md
@@ -56,7 +59,10 @@ REFUSING = {
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
+    "replies": "ticket:cr reply:csr",
     "clinic": "pet:csr room:cr visit:csr order:csr",
+    "threads": "article:cr comment:csr summary:cr picture:csr",
+    "ticketing": "event:csr ticket:cr booking:csr",
     "longest": "refrigerated_carrier:cr international_parcel:csr extraordinary_object:csr",
     "awkward": """
         user:csr order:csr group:cr table:csr session:cr model:cr address:csr category:csr person:csr list:cr type:cr
@@ -75,7 +81,7 @@ def test_the_tree_is_complete(story: Story) -> None:
         expected += WHERE_SOMEBODY_LOGS_IN.split()
     if story.name not in ["notes", "articles"]:
         expected += [*WHERE_SOMETHING_CHANGES.split(), WHERE_SOMETHING_HAS_STATES]
-    if story.name in ["shop", "longest"]:
+    if story.name in ["shop", "longest", "ticketing"]:
         expected += [WHERE_THE_SERVICE_CHECKS_RULES]
     for verb, paths in WHERE_SOMEBODY.items():
         expected += paths.split() if verb in story.answers["use_cases"] else []
@@ -92,7 +98,8 @@ def test_the_tree_is_complete(story: Story) -> None:
 @pytest.mark.parametrize(
     ("name", "long"),
     [
-        ("bistro", []),
+        # The condition of an index has a keyword of its own in each database.
+        ("bistro", ["src/bistro/features/booking/model.py", "migrations/versions/0001_first.py"]),
         # The index of a long text is a hash in PostgreSQL.
         ("shop", ["src/shop/features/product/model.py", "migrations/versions/0001_first.py"]),
     ],
@@ -118,6 +125,7 @@ def test_the_database_shows_where_it_is_hidden_and_nowhere_else(
         f"src/{story.package}/settings.py",
         *(f"src/{story.package}/database/{part}.py" for part in ["base", "engine", "repository", "url"]),
         f"src/{story.package}/web/transaction.py",
+        f"src/{story.package}/cli.py",
         *(
             f"tests/{part}.py"
             for part in ["test_settings", "test_transaction", "databases", "migration", "postgres", "world"]
@@ -192,7 +200,7 @@ def test_nothing_unchosen_is_left_behind(tell: Any) -> None:
     for name, text in files.items():
         # The first two name all modules, and the others read any contract, or show any value.
         general = ["README.md", "AGENTS.md", "tests/contract.py", "tests/test_security.py"]
-        general += [f"src/notes/journey/{part}.py" for part in ["recorder", "regression", "watch"]]
+        general += [f"src/notes/journey/{part}.py" for part in ["recorder", "replay", "watch"]]
         unchosen = words if name in general else of_the_code
         assert re.findall(rf"(?i)\w*(?:{'|'.join(unchosen.split())})\w*", text) == [], name
 
@@ -206,8 +214,8 @@ def test_one_database_knows_nothing_of_the_other(story: Story) -> None:
 def test_bistro_is_small(bistro: Story) -> None:
     files = bistro.files()
     lines = sum(len(text.splitlines()) for name, text in files.items() if name.endswith(".py"))
-    assert len(files) <= 101
-    assert lines <= 6860
+    assert len(files) <= 110
+    assert lines <= 7180
 
 
 # ---- the same, however it is asked for, and without trust

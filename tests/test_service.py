@@ -601,7 +601,7 @@ def answered(client: socket.socket) -> bytes:
 def test_slow_clients_hold_nobody_up(installed: tuple[Path, subprocess.CompletedProcess[str]], command: Path) -> None:
     sam = token(command, "staff", "sam")
     hurry = "from bistro.web import middleware; middleware.BODY_TIMEOUT = 3"
-    with served(installed[0], "dev", first=hurry) as base, ExitStack() as clients:
+    with served(installed[0], "dev", "--no-reload", first=hurry) as base, ExitStack() as clients:
         slow = [clients.enter_context(begun(base, sam)) for _ in range(100)]
         started = time.monotonic()
         assert status_of(f"{base}/tables") == 200

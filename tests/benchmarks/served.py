@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -208,13 +209,36 @@ def compare(name: str) -> Iterator[list[str]]:
         ]
 
 
+def compare_journeys() -> Iterator[list[str]]:
+    """`dev`, which records each request, and the same without journey/."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        service, python = generate(folder, "sqlite"), folder / "venv/bin/python"
+        without = Path(shutil.copytree(service, folder / "without"))
+        shutil.rmtree(without / "src/bookings/journey")
+        dev: list[str | Path] = [python, "-c", "from bookings.cli import main; main()", "dev", "--port", str(PORT)]
+        apps = [(App("without", dev), without), (App("with", dev), service)]
+        with database(folder, "sqlite") as url:
+            filled = run(service, python, "-c", FILL, url, str(ROWS), PYTHONPATH="src")
+            assert filled.returncode == 0, filled.stderr
+            for _ in range(ROUNDS):
+                for app, path in apps:
+                    app.measure(path, url)
+    for what in TARGETS:
+        rates = [statistics.median(app.results[what].rates) for app, _ in apps]
+        worst = " / ".join(f"{statistics.median(app.results[what].worst):.0f}" for app, _ in apps)
+        memory = " / ".join(f"{statistics.median(app.memory):.0f}" for app, _ in apps)
+        share = f"{rates[1] / rates[0]:.2f}"
+        yield [f"{what}, dev with journeys", *[f"{rate:.0f}" for rate in rates], share, "0.50", worst, memory]
+
+
 def main() -> None:
     # The server is put on the other one.
     os.sched_setaffinity(0, {1})
     print("| what | by hand, requests/s | generated | ratio | at least | p99, ms | memory, MiB |")
     print("|---|---|---|---|---|---|---|")
-    for name in sys.argv[1:] or ["postgresql", "sqlite"]:
-        for cells in compare(name):
+    for name in sys.argv[1:] or ["postgresql", "sqlite", "journeys"]:
+        for cells in compare_journeys() if name == "journeys" else compare(name):
             print("| " + " | ".join(cells) + " |", flush=True)
 
 
