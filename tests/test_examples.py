@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 import operator
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -46,6 +47,7 @@ SHAPES = {
     "ref": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 }
 READ: dict[str, Callable[[str], Any]] = {
+    "text": lambda text: unicodedata.normalize("NFC", text.strip()),
     "decimal": Decimal,
     "money": Decimal,
     "date": dt.date.fromisoformat,
