@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -263,6 +264,10 @@ def test_only_the_last_ones_are_kept(serve: Service) -> None:
         (folder / f"{number}-1.jsonl").write_text("".join(lines))
     with served(serve):
         serve.ask("GET", "/nowhere")
+        # It is written after the response has been sent.
+        deadline = time.monotonic() + 10
+        while len(journeys(serve)) != 501 and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert len(journeys(serve)) == 501
         for _ in range(150):
             serve.ask("GET", "/nowhere")

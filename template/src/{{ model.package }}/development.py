@@ -50,12 +50,13 @@ def create_app() -> ASGIApp:
     app = production.create_app(settings)
     if find_spec("fastapi_swagger"):
         import_module("fastapi_swagger").patch_fastapi(app, **SWAGGER)
+    served: ASGIApp = app
+    if find_spec(f"{__package__}.journey"):
+        served = import_module(".journey.watch", __package__).watch(app, settings.port)
+    # After the last route: with another one, the document is made anew.
     _add_examples(app.openapi())
     Thread(target=_report_migrations, args=[app.state.database], daemon=True).start()
-    if not find_spec(f"{__package__}.journey"):
-        return app
-    watched: ASGIApp = import_module(".journey.watch", __package__).watch(app, settings.port)
-    return watched
+    return served
 
 
 def _report_migrations(database: Database) -> None:
