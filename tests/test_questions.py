@@ -194,14 +194,14 @@ def test_notes_need_no_identity(asked: Asked) -> None:
 def test_case_blanks_and_comments_do_not_matter(asked: Asked) -> None:
     design = asked.design(
         use_cases="# all of it\r\n  Guest ,staff  ADDS Table with name ,kind # and more\r\n\r\nstaff closes table:open->shut once\n",
-        data='Table :\n    NAME :  Text  2..40 = "Two Words"   unique # shown\n\n  kind: A|b | C optional\n  state: open|shut\n',
+        data='Table :\n    NAME :  Text  2..40 = "Two Words"   secret # shown\n\n  kind: A|b | C optional\n  state: open|shut\n',
     )
     first, second = design["use_cases"]
     assert first["text"] == "guest, staff adds table with name, kind"
     assert second["text"] == "staff closes table: open -> shut once"
     assert (second["froms"], second["to"], second["once"]) == (["open"], "shut", True)
     name, kind, _ = design["things"][0]["fields"]
-    assert (name["name"], name["min"], name["max"], name["default"], name["unique"]) == (
+    assert (name["name"], name["min"], name["max"], name["default"], name["secret"]) == (
         "name",
         "2",
         "40",
