@@ -95,7 +95,9 @@ BUGS = {
         [
             "422 POST /bookings",
             "/party_size: Input should be less than or equal to 1",
+            "body = {table: ",
             "RequestValidationError becomes 422",
+            "✗ RequestValidationError at booking/schemas.py:",
         ],
         ["201"],
     ),
@@ -114,7 +116,7 @@ BUGS = {
         Guest.books_twice,
         [
             "500 POST /bookings",
-            "✗ IntegrityError at",
+            "✗ IntegrityError at booking/service.py:",
             "UNIQUE constraint failed",
             "rollback",
             "IntegrityError becomes 500",
@@ -230,7 +232,7 @@ def test_the_stops_of_a_request_and_how_to_go_on(serve: Service) -> None:
     log = serve.log.read_text()
     ways_on = [
         rf"409 POST /bookings/{id}/confirm  staff sam .* is confirmed, allowed: cancel.*  bistro show {whole['id']}",
-        "401 GET /bookings  nobody .* a token: bistro token staff ann  bistro show ",
+        "401 GET /bookings  nobody .*bistro token staff ann.*  bistro show ",
         "404 GET /nowhere  nobody .*not-found  bistro show ",
     ]
     assert [way for way in ways_on if not re.search(way, log)] == [], log
@@ -318,7 +320,7 @@ def test_its_code_is_small(bistro: Story) -> None:
     folder = bistro.path / "src/bistro/journey"
     lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines() if line.strip()]
     # Without blank lines.
-    assert len(lines) <= 726
+    assert len(lines) <= 742
     page = [len(path.read_text().splitlines()) for path in folder.glob("page.[chj]*")]
     assert len(page) == 3 and sum(page) <= 460
 
