@@ -267,7 +267,7 @@ MISTAKES = [
         "            model.Thing.code == key,\n            model.Thing.owner == owner,\n",
         "            model.Thing.code == key,\n"),
     edited(FEATURE + "repository.py", "a view by another column", USE_CASES + "test_view_THING_by_code",
-        "model.Thing.code == key", "model.Thing.postcode == key"),
+        "where(model.Thing.code == key)", "where(model.Thing.postcode == key)"),
     edited(FEATURE + "repository.py", "a filter excludes its own bound", USE_CASES + "test_filters",
         "starts_at >= query", "starts_at > query"),
     edited(FEATURE + "repository.py", "a filter excludes its own bound", USE_CASES + "test_filters",

@@ -48,8 +48,8 @@ MODELS = {
     "an index": ('        sa.Index("ix_bookings_owner_id", "owner", "id"),\n', ""),
     "what a reference does": ('ondelete="RESTRICT"', 'ondelete="CASCADE"'),
     "what is unique": (
-        '        sa.UniqueConstraint("table", "starts_at"',
-        '        sa.UniqueConstraint("table", "ends_at"',
+        '            "table",\n            "starts_at",\n            unique=True',
+        '            "table",\n            "ends_at",\n            unique=True',
     ),
 }
 

@@ -162,7 +162,7 @@ def test_compose_migrates_before_it_serves(tell: Callable[[str], Story]) -> None
     }
     # Longer than what the service gives to requests that have begun.
     graceful = re.findall(r"timeout_graceful_shutdown=(\d+)", tell("bistro_postgresql").files()["src/bistro/cli.py"])
-    assert int(services["app"]["stop_grace_period"].removesuffix("s")) > int(*graceful)
+    assert int(services["app"]["stop_grace_period"].removesuffix("s")) > max(map(int, graceful))
 
 
 @LINTED

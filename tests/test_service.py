@@ -363,7 +363,7 @@ def test_the_contract_of_the_clinic_follows_from_its_answers(tell: Callable[[str
             "DELETE /me/pets/{id}": ("", "204"),
             "GET /visits": (
                 "?limit ?cursor ?status ?starts_at_from ?starts_at_to ?vet",
-                "200 items*([id* pet*(name* chip*) room*(name* floor*) reason* starts_at* status* owner*]) next*",
+                "200 items*([id* pet*(name* chip*) room*(name* floor*) vet* reason* starts_at* status* owner*]) next*",
             ),
             "POST /me/visits/{id}/withdraw": ("", "204"),
             "POST /visits/{id}/pass": ("", f"200 {visit} owner*"),
@@ -616,7 +616,7 @@ def test_what_was_begun_is_finished_before_it_stops(
 ) -> None:
     sam = token(command, "staff", "sam")
     with ExitStack() as running, ThreadPoolExecutor() as threads:
-        base = running.enter_context(served(installed[0], "dev"))
+        base = running.enter_context(served(installed[0], "dev", "--no-reload"))
         with begun(base, sam) as client:
             time.sleep(0.5)
             stopping = threads.submit(running.close)
