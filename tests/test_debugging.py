@@ -71,7 +71,8 @@ def test_the_five_steps(name: str, tell: Callable[[str], Story], tools: Path, tm
     # The last excerpt of `show` says what the page says: that is how the layer is found.
     shown = run(story.path, command, "show", id, **settings).stdout
     (lost,) = re.findall(r"del values\[\"(\w+)\"\]", bug)
-    (sent,), (passed,) = re.findall(r" new = (.*)", shown), re.findall(r" values = (.*)", shown)
+    # The lines of source around the error come after what went in.
+    sent, passed = re.findall(r" new = (.*)", shown)[0], re.findall(r" values = (.*)", shown)[0]
     assert lost in sent and lost not in passed
 
     tests = ["bash", "-c", steps[-1][1].splitlines()[0]]
