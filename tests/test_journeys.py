@@ -95,7 +95,6 @@ BUGS = {
         [
             "422 POST /bookings",
             "/party_size: Input should be less than or equal to 1",
-            "body = {table: ",
             "RequestValidationError becomes 422",
             "✗ RequestValidationError at booking/schemas.py:",
         ],
