@@ -233,6 +233,8 @@ def test_copy_as_curl_and_as_text(page: Page, service: Service, booking: str, tm
         ["sh", "-c", curl], cwd=service.story.path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith("HTTP/1.1 409") and booking in curl, curl + done.stderr
+    # Else there may be two that say "Copied".
+    expect(page.get_by_role("button", name="Copy as curl")).to_be_visible()
     page.get_by_role("button", name="Copy as text").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     text = page.evaluate("navigator.clipboard.readText()")
