@@ -249,6 +249,8 @@ def interviews(draw: Draw) -> Interview:
         draw_rules(pen, thing)
     for thing in things:
         draw_parents(pen, thing, things, actors)
+    for thing in things:
+        draw_parts(pen, thing, things)
     uses = [written_use(pen, use, thing) for thing in things for use in thing.uses]
     data = [line for thing in pen.all(things) for line in written_thing(pen, thing)]
     outputs = [line for thing in things for line in written_outputs(pen, thing, things)]
@@ -490,6 +492,30 @@ def draw_parent(pen: Pen, use: Use, thing: Thing, parent: Thing) -> None:
     use.fields = sent
     own = use.actors and set(use.actors) <= set(parent.created_by_all()) and pen.chance(50)
     use.of = f"of own {parent.name}" if own else f"of {pen.one([parent.name, parent.plural])}"
+
+
+def draw_parts(pen: Pen, thing: Thing, things: list[Thing]) -> None:
+    """Some creates send parts, too."""
+    names = [one.name for one in thing.fields]
+    first = next((one.choices[0] for one in thing.fields if thing.moves and one.name == thing.state), "")
+    for use in [use for use in thing.uses if use.kind == "create"]:
+        usual = [one.name for one in thing.fields if "system" not in one.flags and one.name != thing.state]
+        sent = use.fields or [name for name in usual if f"of {name}" != use.of and name not in thing.awaited]
+        for part in things:
+            wholes = [one for one in part.fields if one.type == "part of" and one.ref == thing.name]
+            owned = any(other.whose or other.of.startswith("of own") for one in things for other in one.uses)
+            taken = {*names, *sent, "copies", "schemas"}
+            if part is thing or len(wholes) != 1 or part.plural in taken or (owned and not use.actors):
+                continue
+            states = wholes[0].ref_states
+            bare = [one for one in part.uses if one.kind == "create" and set(one.fields) <= {wholes[0].name}]
+            plain = [one for one in part.fields if not one.flags and one.type != "part of" and one.name != part.state]
+            if (not states or first in states) and plain and not [one for one in bare if one.fields] and pen.chance(60):
+                refs = [
+                    one.name for one in thing.fields if one.ref and use.of.split(" ")[-1] in [one.ref, f"{one.ref}s"]
+                ]
+                if not use.of or not refs:
+                    use.fields = sent = [*sent, part.plural]
 
 
 def draw_rules(pen: Pen, thing: Thing) -> None:
