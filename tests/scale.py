@@ -39,7 +39,9 @@ def _fill(engine: sa.Engine) -> None:
             first: Any = connection.execute(sa.select(table)).mappings().first()
             moved = {column.key: _moved(column, first[column], bounds, ids) for column in table.c}
             rows = [{key: move(n) for key, move in moved.items()} for n in range(100, ROWS + 100)]
-            connection.execute(sa.insert(table), rows)
+            # Not all at once: on a busy machine that takes longer than the service waits for a statement.
+            for few in (rows[n : n + PAGE] for n in range(0, ROWS, PAGE)):
+                connection.execute(sa.insert(table), few)
         ids[table.name] = [first[table.c.id], *(row["id"] for row in rows)]
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE")
