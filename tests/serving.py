@@ -99,6 +99,12 @@ class Service:
         code = f"from {self.story.package}.web import auth; print({make})"
         return run(self.story.path, self.tools / "python", "-c", code, PYTHONPATH="src").stdout.strip()
 
+    def tokens(self, **roles: str) -> list[str]:
+        """Several at once, of names and the role of each."""
+        make = f"[auth.make_token(name, role) for name, role in {list(roles.items())!r}]"
+        code = f"from {self.story.package}.web import auth; print(*{make})"
+        return run(self.story.path, self.tools / "python", "-c", code, PYTHONPATH="src").stdout.split()
+
     def ask(self, method: str, path: str, token: str = "", body: object = None, **headers: str) -> Answer:
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
