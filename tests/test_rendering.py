@@ -56,6 +56,7 @@ REFUSING = {
     "helpdesk": "ticket:csr note:csr",
     "expenses": "expense:csr",
     "hiring": "job:csr application:csr",
+    "jobs": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
