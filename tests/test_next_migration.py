@@ -198,12 +198,13 @@ def test_a_thing_goes_to_which_others_refer(
 
 
 def test_a_history_moves_to_the_other_database(owners: dict[str, Owner], tmp_path: Path) -> None:
-    """Whoever changes the answer takes along what was written on the former one."""
+    """Whoever changes the answer takes along what was written on the former one, and does what the update says."""
     for to, of in [("bistro", "bistro_postgresql"), ("bistro_postgresql", "bistro")]:
         moved = Owner(tmp_path / to, owners[to].tools)
         shutil.copytree(owners[to].home, moved.home)
         for name, text in owners[of].versions().items():
-            (moved.home / "migrations/versions" / name).write_text(text)
+            where = re.sub(r"(?m)^( +)(?:sqlite|postgresql)(_where=.*)$", r"\1sqlite\2\n\1postgresql\2", text)
+            (moved.home / "migrations/versions" / name).write_text(where)
         status, told = moved.tests("tests/test_migrations.py", "tests/features")
         assert status == 0, told
 

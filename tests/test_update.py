@@ -258,7 +258,11 @@ def test_each_file_that_can_go_is_in_the_table_of_those() -> None:
         ),
         ("another output", ["contract/api.txt"], ["make migration", "lost"]),
         ("another problem", [], ["make migration", "contract/api.txt"]),
-        ("PostgreSQL", ["set DATABASE_URL", "move yourself"], ["contract/api.txt", "lost"]),
+        (
+            "PostgreSQL",
+            ["set DATABASE_URL", "move yourself", "has sqlite_where", "(postgresql_where)"],
+            ["contract/api.txt", "lost", "make migration"],
+        ),
     ],
 )
 def test_it_says_what_to_do(
