@@ -57,6 +57,7 @@ REFUSING = {
     "expenses": "expense:csr",
     "hiring": "job:csr application:csr",
     "jobs": "job:csr application:csr",
+    "jobs_postgresql": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
