@@ -56,6 +56,8 @@ REFUSING = {
     "helpdesk": "ticket:csr note:csr",
     "expenses": "expense:csr",
     "hiring": "job:csr application:csr",
+    "jobs": "job:csr application:csr",
+    "jobs_postgresql": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
