@@ -183,6 +183,7 @@ class Use:
     of: str = ""
     # The unique field that finds what it changes, moves or removes.
     key: str = ""
+    newest: bool = False
 
     @property
     def whose(self) -> str:
@@ -454,6 +455,7 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
             if not mine & filters:
                 filters |= mine
                 use.fields.append(name)
+        use.newest = pen.chance(25)
     elif use.kind.startswith("by "):
         use.fields = [use.kind[3:]]
 
@@ -543,6 +545,7 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
     clauses += [f"by {use.key}"] if use.key else []
+    clauses += ["newest first"] * use.newest
     late = use.once and use.to and pen.chance(50)
     clauses = pen.all([*clauses, "once"] if use.once and not late else clauses)
     line = " ".join([word for word in words if word] + clauses)
@@ -648,7 +651,7 @@ ODD += [
     "-",
 ]
 ODD += ["x" * 300, "0", "99999999999999999999", "-1", "<", "{x}", "%s", "^", "["]
-LANGUAGE = """own not while with by once or anyone nothing always one per matching optional unique secret system future past ref
+LANGUAGE = """own not while with by newest first once or anyone nothing always one per matching optional unique secret system future past ref
 true false none adds lists lits views changes removes counts exports frobs frobnicates confirm -> : , | = .. 1..40 ..5
 40..1 0..0 -5..-1 1.5..2 name status id owner version created_at class import self table order items text textt integer
 datetime a b open done < <= != ^[A-Z]$ ^a$ ^(a)$ "two words" " "" 2030-02-30 {{x}} {%x%}""".split(" ")
