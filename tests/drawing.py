@@ -181,6 +181,8 @@ class Use:
     once: bool = False
     not_own: bool = False
     of: str = ""
+    # The unique field that finds what it changes, moves or removes.
+    key: str = ""
     newest: bool = False
 
     @property
@@ -394,6 +396,9 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
             thing.awaited.append(one.name)
     for use in thing.uses:
         draw_clauses(pen, use, thing)
+        if use.kind in ["change", "remove", "transition"] and keys and pen.chance(40):
+            key = pen.one(keys)
+            use.key = key.name if key.type in ["text", "integer", "uuid", "email"] else ""
     for use in [use for use in thing.uses if use.to][:1]:
         use.fields = list(dict.fromkeys([*use.fields, *thing.awaited]))
 
@@ -489,7 +494,7 @@ def draw_parent(pen: Pen, use: Use, thing: Thing, parent: Thing) -> None:
     hidden = any("system" in other.flags and other.name != thing.state for other in needed)
     if not sent and ((use.kind == "change" and not set(usual) - {one.name}) or (use.kind == "create" and hidden)):
         return
-    if use.kind == f"by {parent.name}":
+    if use.kind == f"by {parent.name}" or use.key == parent.name:
         return
     use.fields = sent
     own = use.actors and set(use.actors) <= set(parent.created_by_all()) and pen.chance(50)
@@ -565,6 +570,7 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural]), use.of]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
+    clauses += [f"by {use.key}"] if use.key else []
     clauses += ["newest first"] * use.newest
     late = use.once and use.to and pen.chance(50)
     clauses = pen.all([*clauses, "once"] if use.once and not late else clauses)
