@@ -40,9 +40,9 @@ def _fill(engine: sa.Engine) -> None:
             first: Any = connection.execute(sa.select(table)).mappings().first()
             moved = {column.key: _moved(column, first[column], bounds, ids) for column in table.c}
             # One in ten has what may be null, so that far into an order there is nothing.
-            some = {column.key for column in table.c if column.nullable and not column.foreign_keys}
-            rows = [
-                {key: None if key in some and n % 10 != 9 else move(n) for key, move in moved.items()}
+            rare = {column.key for column in table.c if column.nullable and not column.foreign_keys}
+            rows: list[dict[str, Any]] = [
+                {key: None if key in rare and n % 10 != 9 else move(n) for key, move in moved.items()}
                 for n in range(100, ROWS + 100)
             ]
             # Each statement has a timeout.

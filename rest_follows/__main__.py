@@ -1,0 +1,3 @@
+from rest_follows.cli import main
+
+main()
