@@ -164,6 +164,11 @@ class Field:
             return f"{date(1900, 1, 1) + timedelta(value)}" + "T12:30Z" * (self.type == "datetime")
         return str(value)
 
+    @property
+    def short(self) -> bool:
+        """Whether an index holds it, whatever its letters."""
+        return int(self.range.partition("..")[2] or 10000) <= 500
+
     def fits(self, text: str) -> bool:
         low, high = self.range.split("..") if self.range else ("", "")
         return int(low or 0) <= len(text) <= int(high or 10000)
@@ -184,6 +189,7 @@ class Use:
     # The unique field that finds what it changes, moves or removes.
     key: str = ""
     newest: bool = False
+    sorted: list[str] = field(default_factory=list)
 
     @property
     def whose(self) -> str:
@@ -452,6 +458,12 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
     elif use.kind in ["list", "export"]:
         times = {one.name: one.type in SPANS for one in shown} | {"created_at": True, "updated_at": True}
         filters = {"limit", "cursor"} if use.kind == "list" else set()
+        if use.kind == "list" and pen.chance(30):
+            sortable = [
+                one.name for one in shown if one.type in [*SPANS, "email"] or (one.type == "text" and one.short)
+            ]
+            use.sorted = pen.some([*sortable, "created_at", "updated_at"], 1, 3)
+            filters |= {"sort"}
         for name in pen.some([*times, *thing.owners(use.own)], 0, 4):
             mine = {f"{name}_from", f"{name}_to"} if times.get(name) else {name}
             if not mine & filters:
@@ -572,6 +584,7 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
     clauses += [f"by {use.key}"] if use.key else []
     clauses += ["newest first"] * use.newest
+    clauses += [f"sorted by {pen.join(use.sorted)}"] * bool(use.sorted)
     late = use.once and use.to and pen.chance(50)
     clauses = pen.all([*clauses, "once"] if use.once and not late else clauses)
     line = " ".join([word for word in words if word] + clauses)
@@ -614,7 +627,7 @@ def written_outputs(pen: Pen, thing: Thing, things: list[Thing]) -> list[str]:
         shown = [name for one in thing.fields for name in seen(pen, one, things)]
         names = pen.some([*shown, "id", "created_at", "updated_at", *thing.owners(whose == "own")], 1)
         # What is searched by is shown.
-        sought = {name for use in uses if use.kind in ["list", "export"] for name in use.fields}
+        sought = {name for use in uses if use.kind in ["list", "export"] for name in [*use.fields, *use.sorted]}
         names += sorted(sought - {"created_at", "updated_at"} - {name.split(".")[0] for name in names})
         nothing = kinds <= {"create", "change", "transition"} and pen.chance(25)
         lines.append(pen.loud(head + pen.colon + ("nothing" if nothing else pen.join(names))))
@@ -677,7 +690,7 @@ ODD += [
     "-",
 ]
 ODD += ["x" * 300, "0", "99999999999999999999", "-1", "<", "{x}", "%s", "^", "["]
-LANGUAGE = """own not while with by newest first once or anyone nothing always one per matching optional unique secret system future past ref
+LANGUAGE = """own not while with by sorted newest first once or anyone nothing always one per matching optional unique secret system future past ref
 true false none adds lists lits views changes removes counts exports frobs frobnicates confirm -> : , | = .. 1..40 ..5
 40..1 0..0 -5..-1 1.5..2 name status id owner version created_at class import self table order items text textt integer
 datetime a b open done < <= != ^[A-Z]$ ^a$ ^(a)$ "two words" " "" 2030-02-30 {{x}} {%x%}""".split(" ")

@@ -39,7 +39,12 @@ def _fill(engine: sa.Engine) -> None:
         with engine.begin() as connection:
             first: Any = connection.execute(sa.select(table)).mappings().first()
             moved = {column.key: _moved(column, first[column], bounds, ids) for column in table.c}
-            rows = [{key: move(n) for key, move in moved.items()} for n in range(100, ROWS + 100)]
+            # One in ten has what may be null, so that far into an order there is nothing.
+            rare = {column.key for column in table.c if column.nullable and not column.foreign_keys}
+            rows: list[dict[str, Any]] = [
+                {key: None if key in rare and n % 10 != 9 else move(n) for key, move in moved.items()}
+                for n in range(100, ROWS + 100)
+            ]
             # Each statement has a timeout.
             for at in range(0, ROWS, 10_000):
                 connection.execute(sa.insert(table), rows[at : at + 10_000])
@@ -143,14 +148,21 @@ def _asked(world: Any) -> Iterator[tuple[str, list[str]]]:
     for path, methods in contract["paths"].items():
         if "get" in methods and "{id}" not in path and not path.startswith("/health"):
             names = [parameter["name"] for parameter in methods["get"].get("parameters", [])]
-            yield methods["get"]["operationId"], [name for name in names if name not in ["limit", "cursor"]]
+            yield methods["get"]["operationId"], [name for name in names if name not in ["limit", "cursor", "sort"]]
+
+
+def _sorts(world: Any, operation: str) -> list[dict[str, str]]:
+    """The orders that it knows."""
+    about = importlib.import_module("tests.world").operations(world.client)[operation].about
+    schemas = [each["schema"] for each in about.get("parameters", []) if each["name"] == "sort"]
+    return [{"sort": order} for schema in schemas for order in schema["anyOf"][0]["enum"]]
 
 
 def _several(world: Any, operation: str, values: dict[str, str]) -> dict[str, list[str]]:
     """Of the filters by equality, two values."""
     path = importlib.import_module("tests.world").operations(world.client)[operation].path
     names = [name for name in values if not name.endswith(("_from", "_to")) and f"{{{name}}}" not in path]
-    others, _ = _values(world, operation, names, ROWS // 2 + 1)
+    others, _ = _values(world, operation, names, ROWS // 2 + 10)
     return {name: [values[name], others[name]] for name in names}
 
 
@@ -200,7 +212,8 @@ def test_what_is_looked_up_is_never_searched_for_in_the_whole_table(world: Any) 
             ends |= {f"{name}[]": {name: both} for name, both in _several(world, operation, values).items()}
         all_rows = operation.startswith("export") and "_own" not in operation
         every = {name: value for fields in ends.values() for name, value in fields.items()}
-        for query in [*([] if all_rows else [{}]), *ends.values(), *([every] if len(ends) > 1 else [])]:
+        sorts = _sorts(world, operation)
+        for query in [*([] if all_rows else [{}]), *ends.values(), *([every] if len(ends) > 1 else []), *sorts]:
             with _statements() as sent:
                 assert _get(world, operation, values, query, OWNERS[-1]).status_code == 200
             for statement, parameters in sent:
@@ -215,14 +228,14 @@ def test_what_is_looked_up_is_never_searched_for_in_the_whole_table(world: Any) 
 
 
 def test_the_thousandth_page_costs_what_the_first_costs(world: Any) -> None:
-    costs = {}
+    costs: dict[str, list[int]] = {}
     for operation, names in _asked(world):
         if not operation.startswith("list"):
             continue
         values, _ = _values(world, operation, names, 0)
         several = _several(world, operation, values)
         equal: list[dict[str, Any]] = [{name: values[name]} for name in several]
-        for query in [{}, *equal[:1], *({name: both} for name, both in several.items())]:
+        for query in [{}, *equal[:1], *({name: both} for name, both in several.items()), *_sorts(world, operation)]:
             cursor: dict[str, str] = {}
             for _ in range(PAGE * 20 // 100):
                 page = _get(world, operation, values, query | {"limit": "100"} | cursor).json()
@@ -230,11 +243,12 @@ def test_the_thousandth_page_costs_what_the_first_costs(world: Any) -> None:
                     break
                 cursor = {"cursor": page["next"]}
             else:
-                with _statements() as sent:
-                    for at in [{}, cursor]:
+                both = []
+                for at in [{}, cursor]:
+                    with _statements() as sent:
                         assert len(_get(world, operation, values, query | at).json()["items"]) == 20
-                # One's own parent is looked up before the page.
-                first, last = [_work(world.engine, *one) for one in sent if "LIMIT" in one[0]]
-                costs[f"{operation} {query}"] = first, last
+                    # One's own parent is looked up before the page.
+                    both.append(sum(_work(world.engine, *one) for one in sent if "LIMIT" in one[0]))
+                costs[f"{operation} {query}"] = both
     assert costs
-    assert all(last <= 2 * first for first, last in costs.values()), costs
+    assert {query: both for query, both in costs.items() if both[1] > 2 * both[0]} == {}
