@@ -56,6 +56,16 @@ def test_a_task(
     assert (response.status_code, seen) == (status, expected)
 """
 
+READING = """\
+from tests.world import NOBODY, World
+
+
+def test_the_reason_can_be_read(world: World) -> None:
+    world.make_table(hold_reason="Until next week")
+    (table,) = world.send("GET", "/tables", NOBODY).json()["items"]
+    assert table["hold_reason"] == "Until next week"
+"""
+
 
 @pytest.fixture
 def own(bistro: Story, tmp_path: Path) -> Path:
@@ -106,6 +116,13 @@ def test_each_alone(own: Path, tools: Path, title: str) -> None:
     # `LISTS` name all errors and endpoints that there are.
     tests = {*(path for path in changed if re.search(r"/test_\w+\.py$", path)), *LISTS}
     done = run(own, tools / "pytest", "--quiet", "-p", "no:cacheprovider", *tests, **ENVIRONMENT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_field_can_be_read(own: Path, tools: Path) -> None:
+    follow(next(recipe for recipe in recipes(own) if recipe.title == FIELD), own, tools)
+    (own / "tests/test_reading.py").write_text(READING)
+    done = run(own, tools / "pytest", "--quiet", "-p", "no:cacheprovider", "tests/test_reading.py", **ENVIRONMENT)
     assert done.returncode == 0, done.stdout
 
 
