@@ -134,7 +134,7 @@ def _fields(parts: Json, schema: Json, name: str = "") -> Iterator[str]:
             mark = "" if key in schema.get("required", []) else "?"
             yield from _fields(parts, field, f"{inside}.{key}{mark}".removeprefix("."))
     elif "items" in schema:
-        if "maxItems" in schema:
+        if "maxItems" in schema and "properties" in plain(parts, schema["items"]):
             yield f"{name}: {_type(schema)}"
         yield from _fields(parts, schema["items"], f"{inside}[]")
     else:
