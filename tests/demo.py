@@ -42,7 +42,7 @@ repository.py and model.py. docs/debugging.md leads from a wrong response to its
 # Without what `make` tells the commands it runs, and what would lead uv to another .venv.
 OURS = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV"}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in OURS}
-ENVIRONMENT["DATABASE_URL"] = "sqlite:///demo.db"
+ENVIRONMENT |= {"ENVIRONMENT": "development", "DATABASE_URL": "sqlite:///demo.db"}
 
 # Straight to our own server, whatever proxy this machine has.
 http = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -181,6 +181,7 @@ class Use:
     once: bool = False
     not_own: bool = False
     of: str = ""
+    newest: bool = False
 
     @property
     def whose(self) -> str:
@@ -449,6 +450,7 @@ def draw_clauses(pen: Pen, use: Use, thing: Thing) -> None:
             if not mine & filters:
                 filters |= mine
                 use.fields.append(name)
+        use.newest = pen.chance(25)
     elif use.kind.startswith("by "):
         use.fields = [use.kind[3:]]
 
@@ -537,6 +539,7 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural]), use.of]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
+    clauses += ["newest first"] * use.newest
     late = use.once and use.to and pen.chance(50)
     clauses = pen.all([*clauses, "once"] if use.once and not late else clauses)
     line = " ".join([word for word in words if word] + clauses)
@@ -642,7 +645,7 @@ ODD += [
     "-",
 ]
 ODD += ["x" * 300, "0", "99999999999999999999", "-1", "<", "{x}", "%s", "^", "["]
-LANGUAGE = """own not while with by once or anyone nothing always one per matching optional unique secret system future past ref
+LANGUAGE = """own not while with by newest first once or anyone nothing always one per matching optional unique secret system future past ref
 true false none adds lists lits views changes removes counts exports frobs frobnicates confirm -> : , | = .. 1..40 ..5
 40..1 0..0 -5..-1 1.5..2 name status id owner version created_at class import self table order items text textt integer
 datetime a b open done < <= != ^[A-Z]$ ^a$ ^(a)$ "two words" " "" 2030-02-30 {{x}} {%x%}""".split(" ")

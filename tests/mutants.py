@@ -6,6 +6,7 @@ Starting Python and importing FastAPI and SQLAlchemy takes longer than a test; h
 writes is in out.txt of its folder. On stdout, as JSON: the status of each job, negative where a signal ended it.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -16,8 +17,8 @@ import pytest
 
 # Not psycopg: services on SQLite do not have it.
 MODULES = """
-    alembic.command fastapi.testclient jwt limits.aio.strategies pydantic_settings sqlalchemy.dialects.postgresql
-    sqlalchemy.dialects.sqlite uvicorn
+    alembic.command anyio.pytest_plugin anyio._backends._asyncio fastapi.testclient jwt limits.aio.strategies
+    pydantic_settings sqlalchemy.dialects.postgresql sqlalchemy.dialects.sqlite uvicorn
 """
 # pytest warns of what it can no longer rewrite, and a service makes errors of warnings.
 IGNORED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
@@ -42,6 +43,8 @@ def run(folder: str, tests: list[str]) -> None:
 def main() -> None:
     for module in MODULES.split():
         importlib.import_module(module)
+    # Else each fork looks for garbage in all of it, several times.
+    gc.freeze()
     jobs = json.load(sys.stdin)
     statuses: list[int] = [0] * len(jobs)
     running: dict[int, int] = {}

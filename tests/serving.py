@@ -59,11 +59,16 @@ class Service:
     def database(self) -> str:
         return self.settings["DATABASE_URL"]
 
+    def environment(self, command: str) -> dict[str, str]:
+        """Of development, where the command is."""
+        development = {} if command in ("serve", "migrate", "openapi") else {"ENVIRONMENT": "development"}
+        return {"PYTHONPATH": "src"} | development | self.settings
+
     def start(self, ready: int = 200) -> None:
         """`first` is done in the process before, as far as it has no workers."""
         main = f"{self.first}\nfrom {self.story.package}.cli import main; main()"
         command = [str(self.tools / "python"), "-c", main, *self.command, "--port", str(self.port)]
-        environment = clean() | {"PYTHONPATH": "src"} | self.settings
+        environment = clean() | self.environment(self.command[0])
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.story.path, env=environment, stdout=log, stderr=log)
         self.wait_for("/health/ready", ready)
@@ -83,7 +88,8 @@ class Service:
     def run(self, *command: str) -> str:
         """What its own command says."""
         main = f"from {self.story.package}.cli import main; main()"
-        done = run(self.story.path, self.tools / "python", "-c", main, *command, PYTHONPATH="src", **self.settings)
+        environment = self.environment(command[0])
+        done = run(self.story.path, self.tools / "python", "-c", main, *command, **environment)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -92,6 +98,12 @@ class Service:
         make = f"auth.make_token({name!r}, *({roles!r} or auth.ROLES))"
         code = f"from {self.story.package}.web import auth; print({make})"
         return run(self.story.path, self.tools / "python", "-c", code, PYTHONPATH="src").stdout.strip()
+
+    def tokens(self, **roles: str) -> list[str]:
+        """Several at once, of names and the role of each."""
+        make = f"[auth.make_token(name, role) for name, role in {list(roles.items())!r}]"
+        code = f"from {self.story.package}.web import auth; print(*{make})"
+        return run(self.story.path, self.tools / "python", "-c", code, PYTHONPATH="src").stdout.split()
 
     def ask(self, method: str, path: str, token: str = "", body: object = None, **headers: str) -> Answer:
         headers = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -134,7 +134,7 @@ def test_a_model_without_its_migration(dev: Service) -> None:
 def test_a_port_in_use(dev: Service, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", dev.port)):
         command = [f"{dev.story.path}/bistro", "dev"]
-        settings = {**clean(), **dev.settings, "PYTHONPATH": "src", "PORT": str(dev.port)}
+        settings = {**clean(), **dev.environment("dev"), "PORT": str(dev.port)}
         done = subprocess.run(command, cwd=dev.story.path, env=settings, capture_output=True, text=True, check=False)
     remedy = f"bistro dev --port {dev.port + 1}, or PORT={dev.port + 1}"
     assert done.stderr == f"bistro: port {dev.port}: Address already in use. Another one: {remedy}\n"
@@ -143,7 +143,7 @@ def test_a_port_in_use(dev: Service, tmp_path: Path) -> None:
 
 
 def test_what_it_says_first_works_as_it_stands(dev: Service) -> None:
-    settings = {**clean(), **dev.settings, "PYTHONPATH": "src"}
+    settings = {**clean(), **dev.environment("dev")}
     start = ["./bistro", "dev", "--port", str(dev.port)]
     with dev.log.open("wb") as log:
         dev.process = subprocess.Popen(start, cwd=dev.story.path, env=settings, stdout=log, stderr=log)
@@ -212,11 +212,16 @@ def test_each_example_runs_as_it_stands(
     assert found == {}
 
 
-def test_production_is_not_seeded(bistro: Story, tools: Path, tmp_path: Path) -> None:
-    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", "ENVIRONMENT": "production", "PYTHONPATH": "src"}
-    done = run(bistro.path, tools / "python", "-c", "from bistro.cli import main; main()", "seed", **settings)
+@pytest.mark.parametrize("command", ["seed", "replay last", "test last --expect 200"])
+@pytest.mark.parametrize("stated", [{}, {"ENVIRONMENT": "production"}])
+def test_production_is_left_alone(
+    bistro: Story, tools: Path, tmp_path: Path, command: str, stated: dict[str, str]
+) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/bistro.db", "PYTHONPATH": "src", **stated}
+    start = "from bistro.cli import main; main()"
+    done = run(bistro.path, tools / "python", "-c", start, *command.split(), **settings)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "this is for development, but ENVIRONMENT is `production`" in done.stderr
+    assert "this is for ENVIRONMENT=development, but it is `production`" in done.stderr
     assert not (tmp_path / "bistro.db").exists()
 
 

@@ -1,5 +1,6 @@
 """A request is watched as it travels, and one whose response is wrong becomes a failing test."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -172,8 +173,12 @@ def serve(own: Story, tools: Path, tmp_path: Path) -> Service:
 
 
 def journeys(service: Service) -> list[str]:
-    files = (service.story.path / ".journeys").glob("*.jsonl")
-    return [line for file in files for line in file.read_text().splitlines()]
+    lines: list[str] = []
+    for file in (service.story.path / ".journeys").glob("*.jsonl"):
+        # The service may have deleted it since.
+        with contextlib.suppress(FileNotFoundError):
+            lines += file.read_text().splitlines()
+    return lines
 
 
 def command(service: Service, *words: str) -> tuple[int, str]:
@@ -319,7 +324,7 @@ def test_its_code_is_small(bistro: Story) -> None:
     folder = bistro.path / "src/bistro/journey"
     lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines() if line.strip()]
     # Without blank lines.
-    assert len(lines) <= 742
+    assert len(lines) <= 715
     page = [len(path.read_text().splitlines()) for path in folder.glob("page.[chj]*")]
     assert len(page) == 3 and sum(page) <= 460
 

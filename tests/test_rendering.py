@@ -56,6 +56,8 @@ REFUSING = {
     "helpdesk": "ticket:csr note:csr",
     "expenses": "expense:csr",
     "hiring": "job:csr application:csr",
+    "jobs": "job:csr application:csr",
+    "jobs_postgresql": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
     "notes": "note:cr",
@@ -227,9 +229,10 @@ def test_the_defaults_are_bistro(template: Path, bistro: Story, tmp_path: Path) 
     assert Story("bistro", {}, tmp_path / "service").files() == bistro.files()
 
 
-def test_an_interview_may_be_a_file(template: Path, story: Story, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["bistro_postgresql", "longest"])
+def test_an_interview_may_be_a_file(template: Path, tell: Callable[[str], Story], tmp_path: Path, name: str) -> None:
     """Without --trust: Copier would refuse what needs it."""
-    file = ROOT / f"tests/interviews/{story.name}.yml"
+    story, file = tell(name), ROOT / f"tests/interviews/{name}.yml"
     done = run(tmp_path, BIN / "copier", "copy", "--defaults", "--data-file", file, template, "service")
     assert done.returncode == 0, done.stderr
     assert Story(story.name, {}, tmp_path / "service").files() == story.files()

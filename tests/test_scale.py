@@ -8,7 +8,7 @@ import pytest
 from stories import ROOT, Story, run
 
 
-@pytest.mark.parametrize("name", ["bistro", "bistro_postgresql", "parcels"])
+@pytest.mark.parametrize("name", ["bistro", "bistro_postgresql", "parcels", "jobs", "jobs_postgresql"])
 def test_a_service_reads_by_its_indexes(name: str, tell: Callable[[str], Story], tools: Path, tmp_path: Path) -> None:
     service = shutil.copytree(tell(name).path, tmp_path / "service")
     shutil.copy(ROOT / "tests/scale.py", service / "tests/test_scale.py")

@@ -163,7 +163,7 @@ def _facts(text: str) -> dict[tuple[str, ...], str]:
     for line in text.splitlines():
         if line and not line.startswith("#"):
             depth, name = (len(line) - len(line.lstrip())) // 2, line.strip().split(":")[0]
-            names[depth:] = [re.split("[ ,]", name)[0].replace("?", "") if depth else name]
+            names[depth:] = [re.sub(r"\?|\[\]|[ ,].*", "", name) if depth else name]
             facts[tuple(names)] = line.strip()
     return facts
 
@@ -175,6 +175,9 @@ def _harm(fact: tuple[str, ...], was: str, now: str) -> str:
         return "it is gone"
     if not was:
         return "they do not send it" if place in SENT and "?" not in now.split(":")[0] else ""
+    if place == "query" and "[]" in now:
+        # One value is a list of one.
+        was, now = was.replace("[]", ""), now.replace("[]", "")
     if place in SENT:
         return "" if _within(was, now) else "what they send may be refused"
     if len(fact) == 3:
