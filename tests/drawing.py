@@ -181,6 +181,8 @@ class Use:
     once: bool = False
     not_own: bool = False
     of: str = ""
+    # The unique field that finds what it changes, moves or removes.
+    key: str = ""
     newest: bool = False
 
     @property
@@ -250,6 +252,8 @@ def interviews(draw: Draw) -> Interview:
         draw_rules(pen, thing)
     for thing in things:
         draw_parents(pen, thing, things, actors)
+    for thing in things:
+        draw_parts(pen, thing, things)
     uses = [written_use(pen, use, thing) for thing in things for use in thing.uses]
     data = [line for thing in pen.all(things) for line in written_thing(pen, thing)]
     outputs = [line for thing in things for line in written_outputs(pen, thing, things)]
@@ -392,6 +396,9 @@ def draw_uses(pen: Pen, thing: Thing, actors: list[str]) -> None:
             thing.awaited.append(one.name)
     for use in thing.uses:
         draw_clauses(pen, use, thing)
+        if use.kind in ["change", "remove", "transition"] and keys and pen.chance(40):
+            key = pen.one(keys)
+            use.key = key.name if key.type in ["text", "integer", "uuid", "email"] else ""
     for use in [use for use in thing.uses if use.to][:1]:
         use.fields = list(dict.fromkeys([*use.fields, *thing.awaited]))
 
@@ -487,11 +494,35 @@ def draw_parent(pen: Pen, use: Use, thing: Thing, parent: Thing) -> None:
     hidden = any("system" in other.flags and other.name != thing.state for other in needed)
     if not sent and ((use.kind == "change" and not set(usual) - {one.name}) or (use.kind == "create" and hidden)):
         return
-    if use.kind == f"by {parent.name}":
+    if use.kind == f"by {parent.name}" or use.key == parent.name:
         return
     use.fields = sent
     own = use.actors and set(use.actors) <= set(parent.created_by_all()) and pen.chance(50)
     use.of = f"of own {parent.name}" if own else f"of {pen.one([parent.name, parent.plural])}"
+
+
+def draw_parts(pen: Pen, thing: Thing, things: list[Thing]) -> None:
+    """Some creates send parts, too."""
+    names = [one.name for one in thing.fields]
+    first = next((one.choices[0] for one in thing.fields if thing.moves and one.name == thing.state), "")
+    for use in [use for use in thing.uses if use.kind == "create"]:
+        usual = [one.name for one in thing.fields if "system" not in one.flags and one.name != thing.state]
+        sent = use.fields or [name for name in usual if f"of {name}" != use.of and name not in thing.awaited]
+        for part in things:
+            wholes = [one for one in part.fields if one.type == "part of" and one.ref == thing.name]
+            owned = any(other.whose or other.of.startswith("of own") for one in things for other in one.uses)
+            taken = {*names, *sent, "copies", "schemas"}
+            if part is thing or len(wholes) != 1 or part.plural in taken or (owned and not use.actors):
+                continue
+            states = wholes[0].ref_states
+            bare = [one for one in part.uses if one.kind == "create" and set(one.fields) <= {wholes[0].name}]
+            plain = [one for one in part.fields if not one.flags and one.type != "part of" and one.name != part.state]
+            if (not states or first in states) and plain and not [one for one in bare if one.fields] and pen.chance(60):
+                refs = [
+                    one.name for one in thing.fields if one.ref and use.of.split(" ")[-1] in [one.ref, f"{one.ref}s"]
+                ]
+                if not use.of or not refs:
+                    use.fields = sent = [*sent, part.plural]
 
 
 def draw_rules(pen: Pen, thing: Thing) -> None:
@@ -539,6 +570,7 @@ def written_use(pen: Pen, use: Use, thing: Thing) -> str:
     words = [pen.join(use.actors) or "anyone", use.verb, use.whose, pen.one([thing.name, thing.plural]), use.of]
     clause = "with" if use.kind in ["create", "change", "transition"] else "by"
     clauses = [f"{clause} {pen.join(use.fields)}"] if use.fields else []
+    clauses += [f"by {use.key}"] if use.key else []
     clauses += ["newest first"] * use.newest
     late = use.once and use.to and pen.chance(50)
     clauses = pen.all([*clauses, "once"] if use.once and not late else clauses)

@@ -60,6 +60,7 @@ REFUSING = {
     "jobs_postgresql": "job:csr application:csr",
     "parcels": "parcel:csr scan:csr",
     "articles": "article:cr",
+    "blog": "article:csr comment:csr",
     "notes": "note:cr",
     "replies": "ticket:cr reply:csr",
     "clinic": "pet:csr room:cr visit:csr order:csr",

@@ -42,6 +42,11 @@ def expenses(serve: Callable[[str], Service]) -> Service:
 
 
 @pytest.fixture
+def blog(serve: Callable[[str], Service]) -> Service:
+    return serve("blog")
+
+
+@pytest.fixture
 def ticketing(serve: Callable[[str], Service]) -> Service:
     return serve("ticketing")
 
@@ -105,6 +110,33 @@ def test_a_draft_may_go(expenses: Service) -> None:
     id = expenses.ask("POST", "/expenses", ann, EXPENSE).body["id"]
     assert expenses.ask("DELETE", f"/me/expenses/{id}", ann).status == 204
     assert expenses.ask("GET", f"/me/expenses/{id}", ann).status == 404
+
+
+def test_an_article_is_found_by_its_address(blog: Service) -> None:
+    """A change may rewrite the address by which it found the article, and another's is not there."""
+    ann, bob = blog.token("ann", "author"), blog.token("bob", "author")
+    # Ann is an editor, too.
+    boss, max_ = blog.token("ann", "editor"), blog.token("max", "editor")
+    article = {"slug": "first", "title": "First", "text": "Hello"}
+    assert blog.ask("POST", "/articles", ann, article).headers["Location"] == "/me/articles/by-slug/first"
+    blog.ask("POST", "/articles", ann, article | {"slug": "taken"})
+    own, moved, plain = "/me/articles/by-slug/first", "/me/articles/by-slug/second", "/articles/by-slug/second"
+
+    assert refused(blog.ask("PATCH", own, bob, {"title": "Mine"})) == (404, "article-not-found", None)
+    assert refused(blog.ask("PATCH", own, ann, {"slug": "taken"})) == (409, "article-slug-taken", None)
+    assert refused(blog.ask("PATCH", own, ann, {"slug": "second"}, **{"If-Match": '"7"'}))[0] == 412
+    changed = blog.ask("PATCH", own, ann, {"slug": "second"}, **{"If-Match": '"1"'})
+    assert (changed.status, changed.body["slug"], changed.headers["ETag"]) == (200, "second", '"2"')
+    assert blog.ask("PATCH", own, ann, {"title": "Where is it?"}).status == 404
+
+    assert blog.ask("POST", f"{moved}/submit", ann).status == 200
+    assert refused(blog.ask("DELETE", moved, ann)) == (409, "transition-not-allowed", "submitted")
+    assert refused(blog.ask("POST", f"{plain}/publish", boss)) == (403, "not-by-owner", None)
+    assert blog.ask("GET", "/articles/published/by-slug/second", "").status == 404
+    assert blog.ask("POST", f"{plain}/publish", max_).status == 204
+    assert blog.ask("GET", "/articles/published/by-slug/second", "").body["slug"] == "second"
+    assert blog.ask("DELETE", "/me/articles/by-slug/taken", bob).status == 404
+    assert blog.ask("DELETE", "/me/articles/by-slug/taken", ann).status == 204
 
 
 EVENT = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parents[1] / "contract" / "api.txt"
-WORDS = {"string": "text", "date-time": "datetime", "uri": "url"}
+WORDS = {"string": "text", "date-time": "datetime", "uri": "url", "array": "list"}
 # Not written, since they hold everywhere: the limits of an integer in a body and in a query; that no text has a NUL.
 EVERYWHERE = ["..", "-2147483648..2147483647", "-9007199254740991..9007199254740991"]
 NO_NUL = r"^[^\x00]*$"
@@ -134,6 +134,8 @@ def _fields(parts: Json, schema: Json, name: str = "") -> Iterator[str]:
             mark = "" if key in schema.get("required", []) else "?"
             yield from _fields(parts, field, f"{inside}.{key}{mark}".removeprefix("."))
     elif "items" in schema:
+        if "maxItems" in schema:
+            yield f"{name}: {_type(schema)}"
         yield from _fields(parts, schema["items"], f"{inside}[]")
     else:
         yield from schema.get("x-columns", [f"{name or 'all'}: {_type(schema)}"])
