@@ -15,6 +15,7 @@ from copier._main import Worker
 from copier._template import Template
 
 Answers = dict[str, str]
+Json = dict[str, Any]
 
 QUESTIONS = ["problem", "use_cases", "data", "outputs", "service_name", "database"]
 LISTS = ["use_cases", "data", "outputs"]
@@ -51,7 +52,7 @@ class Hooks:
     """`service` has been generated before where `former` is not empty: its answers are proposed again."""
 
     service: Path = Path("nowhere")
-    former: Answers = field(default_factory=dict)
+    former: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._worker = Reader(src_path=str(ROOT), dst_path=self.service)
@@ -111,11 +112,24 @@ class Hooks:
         )
         return [Fault(*fault) for fault in json.loads(self._render(text, {"data": "", "outputs": ""} | lists))]
 
-    def design(self, answers: Answers) -> dict[str, Any]:
-        """What is understood of the lists: hooks/read/answers.jinja says which keys it has."""
-        text = '{% from "hooks/read/answers.jinja" import read %}{% set design = {} %}'
-        text += "{% set _ = read(use_cases, data, outputs, design, []) %}{{ design | to_json }}"
-        return cast(dict[str, Any], json.loads(self._render(text, {"data": "", "outputs": ""} | answers)))
+    def design(self, answers: Answers) -> Json:
+        """What is understood of the lists: hooks/read/answers.jinja says which keys it has; `head` begins a line."""
+        text = (
+            '{% from "hooks/explain/wording.jinja" import start_of %}'
+            '{% from "hooks/read/answers.jinja" import read %}'
+            "{% set design = {} %}{% set _ = read(use_cases, data, outputs, design, []) %}"
+            "{% for use in design.use_cases %}{% set head = start_of(use.actors, use.verb, use.whose, use.word, use.of_text) %}"
+            "{% set _ = use.update(head=head) %}{% endfor %}{{ design | to_json }}"
+        )
+        return cast(Json, json.loads(self._render(text, {"data": "", "outputs": ""} | answers)))
+
+    def starter(self, use_cases: str, data: str) -> str:
+        """`data`, and a draft of each thing that the use cases name and it does not."""
+        text = '{% from "hooks/offer/starter.jinja" import starter %}{{ starter(use_cases, data) }}'
+        return self._render(text, {"use_cases": use_cases, "data": data})
+
+    def table(self, name: str) -> Json:
+        return cast(Json, json.loads((ROOT / f"hooks/tables/{name}.json").read_text("utf-8")))
 
     def contract(self, answers: Answers) -> str:
         text = '{% from "hooks/offer/follows.jinja" import contract_table %}'
@@ -126,8 +140,8 @@ class Hooks:
         text = '{% from "hooks/answers.jinja" import answers %}{{ answers({question: answer}) }}'
         return self._render(text, {"question": question, "answer": answer})
 
-    def model(self, answers: Answers) -> dict[str, Any]:
-        return cast(dict[str, Any], json.loads(self._render(self._questions["model"]["default"], answers)))
+    def model(self, answers: Answers) -> Json:
+        return cast(Json, json.loads(self._render(self._questions["model"]["default"], answers)))
 
     def _render(self, template: str, answers: Answers, **more: Any) -> str:
         key = json.dumps([template, answers, "data" in more.get("_copier_conf", {})])

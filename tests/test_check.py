@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,15 @@ def test_the_openapi_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     cancel = found["paths"]["/me/bookings/{id}/cancel"]["post"]
     assert cancel["parameters"][0]["schema"] == {"type": "string", "format": "uuid"}
     assert sorted(cancel["responses"]) == ["200", "401", "403", "404", "409", "412"]
+
+
+def test_the_file_of_the_readme_is_right(tmp_path: Path, asked: hooks.Hooks) -> None:
+    found = re.search("```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert found
+    (tmp_path / "answers.yml").write_text(found[1])
+    answers = load(tmp_path / "answers.yml").answers
+    assert asked.faults(answers) == []
+    assert "goose (geese):" in asked.completed(answers)["data"]
 
 
 def test_a_package_has_the_questions_and_knows_where_it_came_from(tmp_path: Path) -> None:

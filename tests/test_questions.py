@@ -1,7 +1,6 @@
 """What the interview understands, offers and refuses."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 import yaml
 from copier._main import Worker
+from terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
 REFUSALS = yaml.safe_load((ROOT / "tests/refusals.yml").read_text())
@@ -39,7 +38,7 @@ def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def worker(interview: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    with Worker(src_path=str(interview), dst_path=tmp_path_factory.mktemp("nothing")) as worker:
+    with Worker(src_path=str(interview), dst_path=tmp_path_factory.mktemp("nothing"), defaults=True) as worker:
         yield worker
 
 
@@ -447,16 +446,16 @@ def test_help_shows_what_follows(asked: Asked) -> None:
         question: asked.default(question, use_cases=asked.default("use_cases")) for question in ["use_cases", "data"]
     }
     shown = asked.help("outputs", **answers)
-    assert "id, created_at, updated_at and:" in shown
-    assert "\n  staff adds table; staff changes table; anyone lists tables\n      name, seats\n" in shown
+    assert "\n  guest requests booking;" in shown
+    assert "\n  … and 5 more lines: see docs/use-cases.md afterwards\n" in shown
     lines = [" ".join(line.split()) for line in asked.help("service_name", **answers).splitlines()]
-    assert "PATCH /tables/{id} staff 200 401 403 404 409 412 422" in lines
-    assert "DELETE /tables/{id} staff 204 401 403 404 409 412" in lines
+    assert "POST /bookings guest 201 401 403 409 422" in lines
+    assert lines[-1] == "… and 10 more lines: see contract/api.txt afterwards"
 
 
 @pytest.mark.parametrize("name", ["bistro", "notes", "shop", "clinic", "parcels", "helpdesk"])
 def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
-    """What the help of the last question says is what contract/api.txt says afterwards."""
+    """What the help of the last question says, in full, is what contract/api.txt says afterwards."""
     found = re.findall(
         r"^(\w+) (\S+): .*\n  for (.*)\n(?:    .*\n|  [qbp].*\n)*  response (\d+).*\n(?:    .*\n)*  errors (.*)$",
         tell(name).files()["contract/api.txt"],
@@ -467,7 +466,8 @@ def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
     told = {" ".join([*words, *[no for no in refusals.split(", ") if no not in unsaid]]) for *words, refusals in found}
 
     # What is too long for its column goes on in the next line.
-    rows = re.sub(r"\n {12,}", " ", asked.help("service_name", **story(name)))
+    table = '{% from "hooks/offer/follows.jinja" import contract_table %}{{ contract_table(use_cases, data, outputs) }}'
+    rows = re.sub(r"\n {12,}", " ", asked.render(table, **story(name)))
     shown = [" ".join(line.split()) for line in rows.splitlines()]
 
     assert {line for line in shown if line.split(" ")[0] in ["GET", "POST", "PATCH", "DELETE"]} == told
@@ -475,11 +475,12 @@ def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
 
 @pytest.mark.parametrize("name", ["bistro", "notes", "shop", "clinic", "parcels", "helpdesk", "awkward"])
 def test_help_fits_a_terminal(asked: Asked, name: str) -> None:
-    """80 columns. Copier begins the first line with a sign of its own."""
+    """80 columns, of which Copier takes some of the first line, and at most eight lines, of which it says how to end."""
     for question in ["problem", "use_cases", "data", "outputs", "service_name", "database"]:
         first, *others = asked.help(question, **story(name)).splitlines()
         assert [line for line in others if len(line) > 78] == []
-        assert len(first) <= 75
+        assert len(first) <= 76 and len(others) <= 7
+        assert re.search("([Tt]hen Enter|Esc, then Enter: done)[.]", first[:57]), "at 60 columns, the line is cut"
 
 
 # ---- on the command line, in the terminal, on an update
@@ -616,73 +617,44 @@ def test_an_update_brings_a_starter_for_what_is_new(published: Path, project: Pa
     assert answers_of(project)["service_name"] == "flock"
 
 
-class Terminal:
-    """A newcomer at the keyboard: Alt+Enter ends an answer of several lines."""
-
-    def __init__(self, *arguments: str | Path) -> None:
-        command = ["-m", "copier", *map(str, arguments)]
-        self.child = pexpect.spawn(
-            sys.executable,
-            command,
-            encoding="utf-8",
-            timeout=20,
-            dimensions=(50, 100),
-            env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
-        )
-
-    def reads(self, *texts: str) -> None:
-        for text in texts:
-            self.child.expect_exact(text)
-
-    def accepts(self) -> None:
-        self.child.send("\x1b\r")
-
-    def clears(self) -> None:
-        self.child.send("\x7f" * 600)
-
-    def types(self, text: str) -> None:
-        self.child.send(text.replace("\n", "\r"))
+END, CLEAR = "\x1b\r", "\x15"
+SIZES = pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (60, 24)])
 
 
-def test_a_newcomer_accepts_the_example(interview: Path, tmp_path: Path) -> None:
-    terminal = Terminal("copy", interview, tmp_path / "service")
-    terminal.reads("What problem are we solving")
-    terminal.child.send("\r")
-    for seed in ["What is the user trying to do?", "What data do we need?", "What output makes sense"]:
-        terminal.reads(seed)
-        terminal.accepts()
-    terminal.reads(
-        "This is the contract that your answers make", "/me/bookings/{id}/cancel", "What do you call the service?"
-    )
-    terminal.child.send("\r")
-    terminal.reads("Where does the data live?")
-    terminal.child.send("\r")
-    terminal.reads("bistro is ready", "make test", "make run")
-    terminal.child.expect(pexpect.EOF)
-    assert answers_of(tmp_path / "service")["service_name"] == "bistro"
+@SIZES
+def test_a_newcomer_types_their_own(interview: Path, tmp_path: Path, columns: int, rows: int) -> None:
+    """Nothing of the example is there to be deleted; after 22 lines the question and its end are still on the screen."""
+    terminal = Terminal("copier", "copy", interview, tmp_path / "service", columns=columns, rows=rows)
 
+    def sees(*texts: str) -> None:
+        terminal.sees(*texts, wrapped=True)
 
-def test_a_newcomer_mends_a_mistake(interview: Path, tmp_path: Path) -> None:
-    terminal = Terminal("copy", "--data", "problem=Geese get lost.", interview, tmp_path / "service")
-    terminal.reads("What is the user trying to do?")
-    terminal.clears()
-    terminal.types("keeper adds goose with name\nkeeper lits geese")
-    terminal.accepts()
-    terminal.reads('line 2: "lits"')
-    terminal.child.send("\x7f" * len("lits geese"))
-    terminal.types("lists geese")
-    terminal.accepts()
-    terminal.reads("What data do we need?", "goose (geese):", "name: text 1..200")
-    terminal.accepts()
-    terminal.reads("What output makes sense", "id, created_at, updated_at and:", "keeper adds goose", "name")
-    terminal.accepts()
-    terminal.reads("/geese", "What do you call the service?")
-    terminal.child.send("\r")
-    terminal.reads("Where does the data live?")
-    terminal.child.send("\r")
-    terminal.reads("geese is ready")
-    terminal.child.expect(pexpect.EOF)
+    sees("What problem are we solving", "Then Enter.", "Guests book a table")
+    terminal.types("Geese get lost.\r")
+    sees("What is the user trying to do? Esc, then Enter: done.", "staff adds table")
+    assert "manager exports bookings" not in terminal.everything()
+    lines = [f"keeper adds pen{at}" for at in range(20)] + ["keeper adds goose with name", "keeper lits geese"]
+    terminal.types("\r".join(lines) + END)
+    sees('line 22: "lits"', "What is the user trying to do? Esc, then Enter: done.", "keeper lits geese")
+    if columns > 60:
+        sees('line 22: "lits"? Write "lists".')
+    terminal.types("\x7f" * len("lits geese") + "lists geese" + END)
+    sees("What data do we need? Esc, then Enter: done.", "name: text 1..200")
+    terminal.types(END)
+    sees("What output makes sense? Esc, then Enter: done.", "The frontend gets")
+    terminal.types(END)
+    sees("What do you call the service? Then Enter.", "POST", "more lines: see contract/api.txt")
+    terminal.types(f"{CLEAR}flock\r")
+    sees("Where does the data live?")
+    terminal.types("\r")
+    assert "flock is ready" in terminal.ends()
     answers = answers_of(tmp_path / "service")
-    assert json.dumps(
-        [answers["use_cases"].strip(), answers["data"].strip(), answers["outputs"].strip()]
-    ) == json.dumps(["keeper adds goose with name\nkeeper lists geese", "goose (geese):\n  name: text 1..200", ""])
+    assert answers["use_cases"].strip() == "\n".join([*lines[:-1], "keeper lists geese"])
+    assert answers["data"].strip().endswith("goose (geese):\n  name: text 1..200")
+
+
+def test_who_asks_for_nothing_gets_the_example(interview: Path, tmp_path: Path) -> None:
+    assert copier("copy", "--defaults", interview, tmp_path / "service").returncode == 0
+    answers = answers_of(tmp_path / "service")
+    bistro = yaml.safe_load((ROOT / "tests/interviews/bistro.yml").read_text())
+    assert {name: answers[name].strip() for name in bistro} == {name: text.strip() for name, text in bistro.items()}
