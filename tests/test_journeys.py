@@ -68,13 +68,13 @@ class Guest:
 BUGS = {
     "a wrong condition": Bug(
         FEATURE + "repository.py",
-        "listed_own.where(model.Booking.status == query.status)",
-        "listed_own.where(model.Booking.status != query.status)",
+        "listed_own.where(model.Booking.status.in_(query.status))",
+        "listed_own.where(model.Booking.status.not_in(query.status))",
         Guest.looks_for_requests,
         [
             "200 GET /me/bookings  guest ann",
             "?status=requested",
-            "bookings.status != ?",
+            "bookings.status NOT IN",
             "0 rows",
             "booking/repository.py:",
         ],
@@ -324,7 +324,7 @@ def test_its_code_is_small(bistro: Story) -> None:
     folder = bistro.path / "src/bistro/journey"
     lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines() if line.strip()]
     # Without blank lines.
-    assert len(lines) <= 715
+    assert len(lines) <= 716
     page = [len(path.read_text().splitlines()) for path in folder.glob("page.[chj]*")]
     assert len(page) == 3 and sum(page) <= 460
 
