@@ -788,8 +788,7 @@ MISTAKES = [
     edited(SRC + "cli.py", "`serve` in development", CLI + "test_serve_is_for_production",
         'if settings.environment != "production":', "if False:"),
     edited(SRC + "settings.py", "development migrates the database of production",
-        "tests/test_cli.py::test_development_is_not_for_production", 'if stated.get("environment") == "production":',
-        "if False:"),
+        "tests/test_cli.py::test_development_is_not_for_production", 'if environment != "development":', "if False:"),
 ]
 # fmt: on
 

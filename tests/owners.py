@@ -529,16 +529,16 @@ ALIKE = Owner(
         "a condition of a list": [
             (
                 f"{ALIKE_TICKET}repository.py",
-                "            listed_own = listed_own.where(model.Ticket.topic == query.topic)\n",
-                "            listed_own = listed_own.where(model.Ticket.topic == query.topic)\n"
+                "            listed_own = listed_own.where(model.Ticket.topic.in_(query.topic))\n",
+                "            listed_own = listed_own.where(model.Ticket.topic.in_(query.topic))\n"
                 '        listed_own = listed_own.where(model.Ticket.topic != "internal")\n',
             )
         ],
         "a condition of an export": [
             (
                 f"{ALIKE_TICKET}repository.py",
-                "            exported = exported.where(model.Ticket.topic == query.topic)\n",
-                "            exported = exported.where(model.Ticket.topic == query.topic)\n"
+                "            exported = exported.where(model.Ticket.topic.in_(query.topic))\n",
+                "            exported = exported.where(model.Ticket.topic.in_(query.topic))\n"
                 '        exported = exported.where(model.Ticket.topic != "internal")\n',
             )
         ],
