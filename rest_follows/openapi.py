@@ -13,7 +13,9 @@ TYPES: dict[str, Json] = {
     "datetime": {"type": "string", "format": "date-time"},
     "url": {"type": "string", "format": "uri"},
 }
-RANGES = {"text": ("minLength", "maxLength"), "integer": ("minimum", "maximum")}
+RANGES = {"text": ("minLength", "maxLength"), "integer": ("minimum", "maximum"), "list": ("minItems", "maxItems")}
+# Of a parameter that may be sent several times.
+MOST_VALUES = 20
 WHEN = {"future": "Must be in the future", "past": "Must not be in the future"}
 LINE = re.compile(
     r"(?P<name>\S+): (?P<type>\".+?\"|\S+)(?: (?P<low>[^\s.]*(?:\.\d+)?)\.\.(?P<high>\S*))?(?: (?P<when>future|past))?"
@@ -109,7 +111,11 @@ def _object(lines: list[str], sent: bool = False) -> Json:
         *outer, name = path.split(".")
         inside = whole
         for part in outer:
-            key = part.removesuffix("?")
+            key = part.removesuffix("[]").removesuffix("?")
+            if part.endswith("[]"):
+                # Its own line came before: `lines?: list ..50 = []`, and then `lines?[].quantity: integer 1..99`.
+                inside = inside["properties"][key]["items"]
+                continue
             made: Json = {"type": "object", "properties": {}, "required": []}
             found = inside["properties"].setdefault(key, _nullable(made) if part.endswith("?") else made)
             inside["required"] = list(dict.fromkeys([*inside["required"], key]))
@@ -123,8 +129,12 @@ def _field(line: str) -> tuple[str, Json, bool]:
     found = LINE.fullmatch(line)
     assert found, line
     kind = found["type"]
-    if kind.startswith('"'):
-        schema: Json = {"type": "string", "enum": json.loads(f"[{kind.replace(' | ', ', ')}]")}
+    name = found["name"].removesuffix("[]")
+    if kind == "list":
+        items: Json = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+        schema: Json = {"type": "array", "items": items}
+    elif kind.startswith('"'):
+        schema = {"type": "string", "enum": json.loads(f"[{kind.replace(' | ', ', ')}]")}
     else:
         schema = dict(TYPES.get(kind, {"type": "string", "format": kind}))
     for key, end in zip(RANGES.get(kind, ("x-minimum", "x-maximum")), (found["low"], found["high"]), strict=True):
@@ -138,7 +148,9 @@ def _field(line: str) -> tuple[str, Json, bool]:
         schema = _nullable(schema)
     if found["default"]:
         schema["default"] = json.loads(found["default"])
-    return found["name"].removesuffix("?"), schema, found["name"].endswith("?")
+    if name != found["name"]:
+        schema = {"type": "array", "items": schema, "maxItems": MOST_VALUES}
+    return name.removesuffix("?"), schema, name.endswith("?")
 
 
 def _nullable(schema: Json) -> Json:

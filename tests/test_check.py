@@ -147,7 +147,10 @@ def test_the_openapi_says_what_the_contract_says(asked: hooks.Hooks, name: str) 
     sys.modules["contract"] = contract
     spec.loader.exec_module(contract)
     model = asked.model(asked.completed(interview(name)))
-    assert contract.described(openapi.openapi(name, model["contract"])).strip() == model["contract"].strip()
+    found = openapi.openapi(name, model["contract"])
+    assert contract.described(found).strip() == model["contract"].strip()
+    # Its marks of what is optional, and of what there may be several of, are in no name.
+    assert re.findall(r'"[\w.]+(?:\?|\[\])+"', json.dumps(found)) == []
 
 
 def test_the_openapi_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from copier._main import Worker
+from stories import STORIES
 from terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
@@ -453,7 +454,7 @@ def test_help_shows_what_follows(asked: Asked) -> None:
     assert lines[-1] == "… and 10 more lines: see contract/api.txt afterwards"
 
 
-@pytest.mark.parametrize("name", ["bistro", "notes", "shop", "clinic", "parcels", "helpdesk"])
+@pytest.mark.parametrize("name", STORIES)
 def test_help_shows_the_contract(asked: Asked, name: str, tell: Any) -> None:
     """What the help of the last question says, in full, is what contract/api.txt says afterwards."""
     found = re.findall(
