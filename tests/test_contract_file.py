@@ -54,7 +54,7 @@ GET /me/bookings: Guest lists own bookings
   query
     limit?: integer 1..100 = 20
     cursor?: uuid
-    status?: "requested" | "confirmed" | "declined" | "cancelled"
+    status?[]: "requested" | "confirmed" | "declined" | "cancelled"
   response 200, a page of
     id: uuid
     table.name: text
@@ -196,12 +196,13 @@ SHOWN = [
     ("    owner: text\n", "    owner: text\n    rating: integer\n", "breaks"),
 ]
 QUERY = [
-    ("    table?: uuid\n", "", "fine"),
-    ("    table?: uuid\n", "    table?: uuid\n    party?: integer\n", "breaks"),
-    ("    table?: uuid\n", "    table: uuid\n", "fine"),
+    ("    table?[]: uuid\n", "", "fine"),
+    ("    table?[]: uuid\n", "    table?[]: uuid\n    party?: integer\n", "breaks"),
+    ("    table?[]: uuid\n", "    table[]: uuid\n", "fine"),
+    ("    table?[]: uuid\n", "    table?: uuid\n", "fine"),
     ("    limit?: integer 1..100 = 20", "    limit?: integer 1..100 = 50", "breaks"),
     ("    limit?: integer 1..100 = 20", "    limit?: integer 1..200 = 20", "breaks"),
-    ('    status?: "requested" | ', '    status?: "requested" | "asked" | ', "breaks"),
+    ('    status?[]: "requested" | ', '    status?[]: "requested" | "asked" | ', "breaks"),
     ("  response 200, a page of", "  response 200, a list of", "breaks"),
     ("  for staff", "  for anyone", "breaks"),
     ("  for staff", "  for staff, manager", "breaks"),
